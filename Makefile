@@ -1,0 +1,58 @@
+# make demo    edit a real chair, draw new ones; the pictures land in out/
+# make test    the test suite
+# make check   lint, types, import contract, C++ format
+# make wheel   build the wheel, install it in a fresh environment and use it there
+# make train   train the shipped chair model again from its config (about 30 minutes on 2 cores)
+PYTHON ?= python3
+VENV ?= .venv
+TORCH ?= torch==2.13.0
+BIN := $(VENV)/bin
+NATIVE := CMakeLists.txt setup.py pyproject.toml $(wildcard csrc/* kernels/*/*)
+SHELL := /bin/bash
+.PHONY: demo test check wheel train clean
+
+demo: $(VENV)/.pcgen
+	$(BIN)/pcgen edit chair_tubular --set seat_height=0.55 -o out/edit-tubular
+	$(BIN)/pcgen edit chair_dining --set back_height=0.9 -o out/edit-dining
+	$(BIN)/pcgen generate chair -n 16 -o out/generate
+	@echo
+	@echo "Look at:  out/edit-tubular/edit.png   out/edit-dining/edit.png   out/generate/grid.png"
+
+test: $(VENV)/.pcgen-dev
+	PCGEN_REQUIRE_NATIVE=1 $(BIN)/pytest
+
+check: $(VENV)/.pcgen-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/clang-format --dry-run -Werror csrc/* kernels/*/*
+
+wheel: $(VENV)/.pcgen
+	tests/packaging/check_wheel.sh $(BIN)/python
+
+train: $(VENV)/.pcgen
+	$(BIN)/pcgen train configs/chair.yaml -o runs/chair
+
+clean:
+	rm -rf build dist out *.egg-info pcgen/*.so $(VENV)
+
+# A virtual environment that reuses the torch of $(PYTHON) where it is new enough, or gets its own.
+$(VENV)/.torch:
+	@if $(PYTHON) -c "import torch; v = tuple(map(int, torch.__version__.split('.')[:2])); exit(v < (2, 10))" 2>/dev/null; \
+	then echo "pcgen: using the torch already installed for $(PYTHON)"; $(PYTHON) -m venv --system-site-packages $(VENV); \
+	else $(PYTHON) -m venv $(VENV) && \
+	     echo "pcgen: downloading $(TORCH) (about 200 MB as a CPU build, 3 GB as a CUDA build with its libraries)" && \
+	     $(BIN)/pip install --quiet "$(TORCH)" numpy; fi
+	@$(BIN)/pip install --quiet "setuptools>=77" wheel "cmake>=3.24" ninja
+	@touch $@
+
+# Installed in place: Python changes are live, C++ changes build again.
+$(VENV)/.pcgen: $(VENV)/.torch $(NATIVE)
+	@echo "pcgen: building and installing"
+	@$(BIN)/pip install --quiet --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.pcgen-dev: $(VENV)/.pcgen
+	@$(BIN)/pip install --quiet --no-build-isolation -e ".[dev]"
+	@touch $@

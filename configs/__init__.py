@@ -1,0 +1,1 @@
+"""Experiment configurations as YAML files; installed as ``pcgen.configs``."""

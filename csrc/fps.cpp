@@ -1,0 +1,28 @@
+#include "kernels/cpu/fps.h"
+
+#include "csrc/ops.h"
+
+namespace pcgen {
+namespace {
+
+Tensor farthest_point_sample_cpu(const Tensor& points, int64_t k, const Tensor& start,
+                                 const std::optional<Tensor>& lengths) {
+  check_points(points);
+  const int64_t batch = points.size(0), n = points.size(1);
+  STD_TORCH_CHECK(k >= 0 && k <= n && start.numel() == batch, "0 <= k <= N and one start per cloud are needed");
+  const Tensor pc = torch::stable::contiguous(points), sc = torch::stable::contiguous(start);
+  Tensor index = torch::stable::new_empty(points, {batch, k}, ScalarType::Long);
+  if (index.numel() == 0) return index;
+  dispatch_floating(points, [&]<typename T>() {
+    farthest_point_sample<T>(pc.const_data_ptr<T>(), sc.const_data_ptr<int64_t>(), optional_data(lengths), batch, n, k,
+                             index.mutable_data_ptr<int64_t>(), torch_parallel_for);
+  });
+  return index;
+}
+
+}  // namespace
+}  // namespace pcgen
+
+STABLE_TORCH_LIBRARY_IMPL(pcgen, CPU, m) {
+  m.impl("farthest_point_sample", TORCH_BOX(&pcgen::farthest_point_sample_cpu));
+}

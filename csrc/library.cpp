@@ -1,0 +1,16 @@
+// Every schema, once.
+#include "csrc/ops.h"
+
+namespace {
+
+int64_t simd_level() { return static_cast<int64_t>(pcgen::simd_level().id); }
+
+}  // namespace
+
+STABLE_TORCH_LIBRARY(pcgen, m) {
+  m.def("nearest(Tensor x, Tensor y, Tensor? y_lengths) -> Tensor");
+  m.def("farthest_point_sample(Tensor points, int k, Tensor start, Tensor? lengths) -> Tensor");
+  m.def("simd_level() -> int");
+}
+
+STABLE_TORCH_LIBRARY_IMPL(pcgen, CompositeExplicitAutograd, m) { m.impl("simd_level", TORCH_BOX(&simd_level)); }

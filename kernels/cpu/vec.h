@@ -1,0 +1,188 @@
+// One register of floats or doubles, for the instruction set this file is compiled for.
+//
+// Everything is in an anonymous namespace: each SIMD level is its own object file, and a shared inline function
+// compiled for AVX-512 could otherwise be the one the linker keeps for the portable level.
+#pragma once
+
+#include <cstdint>
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+namespace {
+
+// Squared distance in the one order of operations that all levels and CUDA share.
+template <typename T>
+inline T distance2(T dx, T dy, T dz) {
+  return __builtin_fma(dz, dz, __builtin_fma(dy, dy, dx * dx));
+}
+template <>
+inline float distance2(float dx, float dy, float dz) {
+  return __builtin_fmaf(dz, dz, __builtin_fmaf(dy, dy, dx * dx));
+}
+
+#if defined(__AVX512F__)
+
+template <typename T>
+struct Vec;
+
+template <>
+struct Vec<float> {
+  static constexpr int kWidth = 16;
+  __m512 v;
+  static Vec load(const float* p) { return {_mm512_loadu_ps(p)}; }
+  static Vec fill(float a) { return {_mm512_set1_ps(a)}; }
+  void store(float* p) const { _mm512_storeu_ps(p, v); }
+  friend Vec operator-(Vec a, Vec b) { return {_mm512_sub_ps(a.v, b.v)}; }
+  friend Vec operator*(Vec a, Vec b) { return {_mm512_mul_ps(a.v, b.v)}; }
+  static Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+  static Vec min(Vec a, Vec b) { return {_mm512_min_ps(a.v, b.v)}; }
+  static Vec max(Vec a, Vec b) { return {_mm512_max_ps(a.v, b.v)}; }
+  float reduce_min() const { return _mm512_reduce_min_ps(v); }
+  float reduce_max() const { return _mm512_reduce_max_ps(v); }
+};
+
+template <>
+struct Vec<double> {
+  static constexpr int kWidth = 8;
+  __m512d v;
+  static Vec load(const double* p) { return {_mm512_loadu_pd(p)}; }
+  static Vec fill(double a) { return {_mm512_set1_pd(a)}; }
+  void store(double* p) const { _mm512_storeu_pd(p, v); }
+  friend Vec operator-(Vec a, Vec b) { return {_mm512_sub_pd(a.v, b.v)}; }
+  friend Vec operator*(Vec a, Vec b) { return {_mm512_mul_pd(a.v, b.v)}; }
+  static Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_pd(a.v, b.v, c.v)}; }
+  static Vec min(Vec a, Vec b) { return {_mm512_min_pd(a.v, b.v)}; }
+  static Vec max(Vec a, Vec b) { return {_mm512_max_pd(a.v, b.v)}; }
+  double reduce_min() const { return _mm512_reduce_min_pd(v); }
+  double reduce_max() const { return _mm512_reduce_max_pd(v); }
+};
+
+#else
+
+// Lane-wise operations on a fixed array; used for the portable level and for reductions of the AVX2 one.
+template <typename T, int W>
+struct Lanes {
+  static constexpr int kWidth = W;
+  T v[W];
+  static Lanes load(const T* p) {
+    Lanes r;
+    for (int i = 0; i < W; ++i) r.v[i] = p[i];
+    return r;
+  }
+  static Lanes fill(T a) {
+    Lanes r;
+    for (int i = 0; i < W; ++i) r.v[i] = a;
+    return r;
+  }
+  void store(T* p) const {
+    for (int i = 0; i < W; ++i) p[i] = v[i];
+  }
+  friend Lanes operator-(Lanes a, Lanes b) {
+    for (int i = 0; i < W; ++i) a.v[i] -= b.v[i];
+    return a;
+  }
+  friend Lanes operator*(Lanes a, Lanes b) {
+    for (int i = 0; i < W; ++i) a.v[i] *= b.v[i];
+    return a;
+  }
+  static Lanes fma(Lanes a, Lanes b, Lanes c) {
+    for (int i = 0; i < W; ++i) {
+      if constexpr (sizeof(T) == 4) {
+        c.v[i] = __builtin_fmaf(a.v[i], b.v[i], c.v[i]);
+      } else {
+        c.v[i] = __builtin_fma(a.v[i], b.v[i], c.v[i]);
+      }
+    }
+    return c;
+  }
+  static Lanes min(Lanes a, Lanes b) {
+    for (int i = 0; i < W; ++i) a.v[i] = a.v[i] < b.v[i] ? a.v[i] : b.v[i];
+    return a;
+  }
+  static Lanes max(Lanes a, Lanes b) {
+    for (int i = 0; i < W; ++i) a.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i];
+    return a;
+  }
+  T reduce_min() const {
+    T r = v[0];
+    for (int i = 1; i < W; ++i) r = v[i] < r ? v[i] : r;
+    return r;
+  }
+  T reduce_max() const {
+    T r = v[0];
+    for (int i = 1; i < W; ++i) r = v[i] > r ? v[i] : r;
+    return r;
+  }
+};
+
+#if defined(__AVX2__) && defined(__FMA__)
+
+template <typename T>
+struct Vec;
+
+template <>
+struct Vec<float> {
+  static constexpr int kWidth = 8;
+  __m256 v;
+  static Vec load(const float* p) { return {_mm256_loadu_ps(p)}; }
+  static Vec fill(float a) { return {_mm256_set1_ps(a)}; }
+  void store(float* p) const { _mm256_storeu_ps(p, v); }
+  friend Vec operator-(Vec a, Vec b) { return {_mm256_sub_ps(a.v, b.v)}; }
+  friend Vec operator*(Vec a, Vec b) { return {_mm256_mul_ps(a.v, b.v)}; }
+  static Vec fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+  static Vec min(Vec a, Vec b) { return {_mm256_min_ps(a.v, b.v)}; }
+  static Vec max(Vec a, Vec b) { return {_mm256_max_ps(a.v, b.v)}; }
+  Lanes<float, 8> lanes() const {
+    Lanes<float, 8> r;
+    store(r.v);
+    return r;
+  }
+  float reduce_min() const { return lanes().reduce_min(); }
+  float reduce_max() const { return lanes().reduce_max(); }
+};
+
+template <>
+struct Vec<double> {
+  static constexpr int kWidth = 4;
+  __m256d v;
+  static Vec load(const double* p) { return {_mm256_loadu_pd(p)}; }
+  static Vec fill(double a) { return {_mm256_set1_pd(a)}; }
+  void store(double* p) const { _mm256_storeu_pd(p, v); }
+  friend Vec operator-(Vec a, Vec b) { return {_mm256_sub_pd(a.v, b.v)}; }
+  friend Vec operator*(Vec a, Vec b) { return {_mm256_mul_pd(a.v, b.v)}; }
+  static Vec fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_pd(a.v, b.v, c.v)}; }
+  static Vec min(Vec a, Vec b) { return {_mm256_min_pd(a.v, b.v)}; }
+  static Vec max(Vec a, Vec b) { return {_mm256_max_pd(a.v, b.v)}; }
+  Lanes<double, 4> lanes() const {
+    Lanes<double, 4> r;
+    store(r.v);
+    return r;
+  }
+  double reduce_min() const { return lanes().reduce_min(); }
+  double reduce_max() const { return lanes().reduce_max(); }
+};
+
+#else
+
+template <typename T>
+struct Vec : Lanes<T, 16 / sizeof(T)> {
+  using Base = Lanes<T, 16 / sizeof(T)>;
+  Vec() = default;
+  Vec(Base b) : Base(b) {}
+  static Vec load(const T* p) { return Base::load(p); }
+  static Vec fill(T a) { return Base::fill(a); }
+  static Vec fma(Vec a, Vec b, Vec c) { return Base::fma(a, b, c); }
+  static Vec min(Vec a, Vec b) { return Base::min(a, b); }
+  static Vec max(Vec a, Vec b) { return Base::max(a, b); }
+};
+
+#endif
+#endif
+
+template <typename T>
+inline Vec<T> distance2(Vec<T> dx, Vec<T> dy, Vec<T> dz) {
+  return Vec<T>::fma(dz, dz, Vec<T>::fma(dy, dy, dx * dx));
+}
+
+}  // namespace

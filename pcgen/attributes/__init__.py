@@ -1,0 +1,47 @@
+"""Measurers: what a category's attributes are, and how to read them off any cloud of it."""
+
+from __future__ import annotations
+
+__all__ = ["MEASURERS", "Measurer", "get"]
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from pcgen.attributes.chair import CHAIR_SPECS, measure_chair
+from pcgen.errors import unknown_name
+from pcgen.spec import AttributeSpec
+
+
+@dataclass(frozen=True)
+class Measurer:
+    """The attributes of one category of shapes.
+
+    Attributes:
+        category: name of the category (``chair``).
+        specs: its attributes, in column order.
+        measure: from clouds ``[B, N, 3]`` to ``values [B, K]`` (NaN where not measurable) and ``measurable [B, K]``.
+    """
+
+    category: str
+    specs: tuple[AttributeSpec, ...]
+    measure: Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
+MEASURERS = {"chair": Measurer("chair", CHAIR_SPECS, measure_chair)}
+
+
+def get(category: str) -> Measurer:
+    """The measurer of a category.
+
+    Raises:
+        InputError: there is none by that name.
+
+    Example:
+        >>> [spec.name for spec in get("chair").specs]
+        ['seat_height', 'back_height', 'width', 'armrests']
+    """
+    if category not in MEASURERS:
+        raise unknown_name("category", category, MEASURERS)
+    return MEASURERS[category]

@@ -1,0 +1,92 @@
+"""Extents and quantiles of sampled surfaces that a few stray points cannot move.
+
+What the measurers of all categories share. A stray is a point with (almost) no company; ``few`` is how many points
+may be somewhere by chance: it grows with the cloud so that a measurement does not depend on how densely one samples.
+"""
+
+from __future__ import annotations
+
+__all__ = ["extents", "few", "masked_quantile", "solid"]
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool3d
+
+_CELLS = 24  # of the grid in which company is counted, along each axis
+_STRAY_SHARE = 0.02  # of the points at either end of an axis that may be strays when the grid is laid
+
+
+def few(num_points: int) -> int:
+    """How many of N points are too few to mean anything: 3 of 2048."""
+    return max(1, round(num_points / 683))
+
+
+def solid(points: Tensor) -> Tensor:
+    """Which points belong to a surface: finite, and with more than a few points in the cells around them.
+
+    Args:
+        points: ``[B, N, 3]``; NaN and infinite points are never solid.
+
+    Returns:
+        ``[B, N]`` bool.
+    """
+    batch, count, _ = points.shape
+    finite = points.isfinite().all(dim=-1)
+    low, high = _ends(points, finite, max(1, int(_STRAY_SHARE * count)))
+    cell = 1.3 * (high - low).amax(dim=1) / _CELLS
+    centre = (low + high) / 2
+    place = ((points - centre[:, None]) / cell[:, None, None] + _CELLS / 2).nan_to_num(0.0, 0.0, 0.0)
+    x, y, z = place.clamp(0, _CELLS - 1).long().unbind(dim=-1)
+    index = (x * _CELLS + y) * _CELLS + z
+    counts = points.new_zeros(batch, _CELLS**3, dtype=torch.float32).scatter_add_(1, index, finite.float())
+    company = counts.view(batch, 1, _CELLS, _CELLS, _CELLS)
+    for kernel in ((3, 1, 1), (1, 3, 1), (1, 1, 3)):  # a 3 x 3 x 3 box, one axis after the other
+        company = 3 * avg_pool3d(company, kernel, stride=1, padding=[k // 2 for k in kernel])
+    return finite & (company.view(batch, -1).gather(1, index) > few(count) + 0.5)
+
+
+def extents(points: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Bounding box of the surface from which points were drawn.
+
+    The few outermost points are passed over as possible strays. How far the surface goes on beyond the next one is
+    as far as from there to twice as many points further in: exact for a face, unbiased for a uniform density.
+
+    Args:
+        points: ``[B, N, 3]``.
+        mask: which to use, ``[B, N]``.
+
+    Returns:
+        Lowest and highest corner, ``[B, 3]`` each.
+    """
+    k = few(points.shape[1])
+    near_low, near_high = _ends(points, mask, k)
+    far_low, far_high = _ends(points, mask, 2 * k)
+    return near_low - 0.6 * (far_low - near_low), near_high + 0.6 * (near_high - far_high)
+
+
+def _ends(points: Tensor, mask: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k-th lowest and k-th highest used coordinate on each axis, ``[B, 3]`` each."""
+    axes, used = points.transpose(1, 2), mask[:, None]
+    high = axes.where(used, -torch.inf).topk(k, dim=2)[0][..., -1]
+    low = axes.where(used, torch.inf).topk(k, dim=2, largest=False)[0][..., -1]
+    return low, high
+
+
+def masked_quantile(values: Tensor, mask: Tensor, q: float) -> Tensor:
+    """The q-quantile (nearest rank) of each row's used values; inf where a row has none.
+
+    Args:
+        values: ``[B, N]``.
+        mask: which to use, ``[B, N]``.
+        q: between 0 and 1.
+
+    Returns:
+        ``[B]``.
+
+    Example:
+        >>> masked_quantile(torch.tensor([[3.0, 1.0, 9.0, 2.0]]), torch.tensor([[True, True, False, True]]), 0.5)
+        tensor([2.])
+    """
+    ranked = values.where(mask, torch.inf).sort(dim=1)[0]
+    rank = ((mask.sum(dim=1) - 1).clamp(min=0) * q).round().long()
+    return ranked.gather(1, rank[:, None])[:, 0]

@@ -1,0 +1,1 @@
+"""Readers for the folder layouts of known datasets, one module each."""

@@ -1,0 +1,64 @@
+"""Moving somebody's own points by what changed between two decodes, so that detail the backbone cannot draw survives."""
+
+from __future__ import annotations
+
+__all__ = ["DisplacementField", "align_to"]
+
+import torch
+from torch import Tensor
+
+NEIGHBOURS = 8
+CHUNK = 4096
+
+
+class DisplacementField:
+    """Carries points along with the nearest points of a decode, whose indices correspond between decodes.
+
+    Args:
+        points: ``[N, 3]`` the points to carry.
+        anchors: ``[M, 3]`` the decode of the same shape.
+
+    Example:
+        >>> points, anchors = torch.rand(300, 3), torch.rand(64, 3)
+        >>> shift = torch.tensor([0.0, 1.0, 0.0])
+        >>> torch.allclose(DisplacementField(points, anchors).apply(anchors + shift), points + shift)
+        True
+    """
+
+    def __init__(self, points: Tensor, anchors: Tensor) -> None:
+        self.points, self.anchors = points, anchors
+        parts = [torch.cdist(part, anchors).topk(NEIGHBOURS, largest=False) for part in points.split(CHUNK)]
+        distance = torch.cat([part.values for part in parts])
+        self.index = torch.cat([part.indices for part in parts])  # [N, 8]
+        # Inverse distances, softened by the spacing of the anchors: no jump where a point meets an anchor.
+        weight = 1 / (distance + distance.mean())
+        self.weight = weight / weight.sum(1, keepdim=True)
+
+    def apply(self, moved_anchors: Tensor) -> Tensor:
+        """The points ``[N, 3]`` after their anchors moved to ``[M, 3]``."""
+        shift = (moved_anchors - self.anchors)[self.index]
+        return self.points + (shift * self.weight[..., None]).sum(1)
+
+
+def align_to(reference: Tensor, points: Tensor) -> Tensor:
+    """Scale and place a cloud so that it stands where a reference stands and differs least in size.
+
+    Both are anchored at the bottom centre of their bounding boxes; the scale is the least-squares one.
+
+    Args:
+        reference: ``[N, 3]``.
+        points: ``[N, 3]``; equal indices correspond.
+
+    Returns:
+        ``[N, 3]``.
+    """
+    anchor, own = _bottom_centre(reference), _bottom_centre(points)
+    fixed, free = reference - anchor, points - own
+    scale = (fixed * free).sum() / free.square().sum()
+    return anchor + scale * free
+
+
+def _bottom_centre(points: Tensor) -> Tensor:
+    low, high = points.amin(0), points.amax(0)
+    centre = (low + high) / 2
+    return torch.stack([centre[0], low[1], centre[2]])

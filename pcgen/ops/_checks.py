@@ -1,0 +1,54 @@
+"""Input checks shared by the operators: every message has the name, the expectation, what came, and the remedy."""
+
+from __future__ import annotations
+
+__all__ = ["require_lengths", "require_points", "require_same_batch", "working"]
+
+import torch
+from torch import Tensor
+
+from pcgen.errors import InputError, InputTypeError
+
+DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+
+
+def require_points(name: str, points: Tensor) -> Tensor:
+    """Check ``[B, N, 3]`` or ``[N, 3]`` floating points and return them with a batch dimension."""
+    if not isinstance(points, Tensor):
+        raise InputTypeError(f"{name} must be a torch.Tensor, got {type(points).__name__}; use torch.as_tensor({name})")
+    if points.dtype not in DTYPES:
+        raise InputTypeError(f"{name} must be floating point, got {points.dtype}; use {name}.float()")
+    if points.dim() not in (2, 3) or points.shape[-1] != 3:
+        raise InputError(f"{name} must have shape [B, N, 3] or [N, 3], got {list(points.shape)}")
+    return points if points.dim() == 3 else points[None]
+
+
+def require_same_batch(name: str, x: Tensor, other_name: str, y: Tensor) -> None:
+    """Check that two batches pair up: equal batch size, dtype and device."""
+    if x.shape[0] != y.shape[0]:
+        raise InputError(
+            f"{name} and {other_name} must have the same batch size, got {x.shape[0]} and {y.shape[0]}; "
+            f"repeat the smaller one with .expand(B, -1, -1)"
+        )
+    if x.dtype != y.dtype:
+        raise InputTypeError(f"{name} and {other_name} must have the same dtype, got {x.dtype} and {y.dtype}")
+    if x.device != y.device:
+        raise InputError(f"{name} and {other_name} must be on one device, got {x.device} and {y.device}")
+
+
+def require_lengths(name: str, lengths: Tensor | None, points: Tensor) -> Tensor | None:
+    """Check ``[B]`` whole numbers of valid points per cloud; values are clamped to ``0 … N`` by the operators."""
+    if lengths is None:
+        return None
+    if not isinstance(lengths, Tensor) or lengths.is_floating_point() or lengths.dtype == torch.bool:
+        raise InputTypeError(f"{name} must be an integer tensor, got {getattr(lengths, 'dtype', type(lengths))}")
+    if lengths.shape != points.shape[:1]:
+        raise InputError(f"{name} must have shape [{points.shape[0]}], got {list(lengths.shape)}")
+    if lengths.device != points.device:
+        raise InputError(f"{name} must be on {points.device}, got {lengths.device}")
+    return lengths.to(torch.int64).contiguous()
+
+
+def working(points: Tensor) -> Tensor:
+    """The points in the precision the arithmetic uses: float64 stays, everything else becomes float32."""
+    return points if points.dtype == torch.float64 else points.float()

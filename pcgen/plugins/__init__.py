@@ -1,0 +1,27 @@
+"""Plugins: small models on latent codes and attribute values that steer a frozen backbone."""
+
+from __future__ import annotations
+
+__all__ = ["Plugin", "RidgePlugin", "load_plugin"]
+
+from pathlib import Path
+
+from pcgen.checkpoint import load_checkpoint
+from pcgen.errors import unknown_name
+from pcgen.plugins.base import Plugin
+from pcgen.plugins.ridge import RidgePlugin
+
+METHODS: dict[str, type[Plugin]] = {"ridge": RidgePlugin}
+
+
+def load_plugin(path: str | Path) -> Plugin:
+    """The plugin of a checkpoint, whatever its method.
+
+    Raises:
+        FileError: it is missing, damaged, or no plugin.
+        InputError: its method is unknown to this version.
+    """
+    tensors, facts = load_checkpoint(path, "plugin")
+    if facts["method"] not in METHODS:
+        raise unknown_name("plugin method", facts["method"], METHODS)
+    return METHODS[facts["method"]].from_state(tensors, facts)
