@@ -32,7 +32,9 @@ def find_torch() -> Path:
         found = subprocess.run([sys.executable, "-I", "-c", FIND_TORCH], capture_output=True, text=True)
         answer = found.stdout.split("\n") if found.returncode == 0 else None
     if not answer:
-        raise SystemExit(f"pcgen: torch is not installed for {sys.executable}; run `pip install torch` first, {PURE_PYTHON}")
+        raise SystemExit(
+            f"pcgen: torch is not installed for {sys.executable}; run `pip install torch` first, {PURE_PYTHON}"
+        )
     folder, version = answer[:2]
     if tuple(int(n) for n in re.findall(r"\d+", version)[:2]) < MIN_TORCH:
         raise SystemExit(f"pcgen: torch >= 2.10 is needed, found {version}; run `pip install -U torch`, {PURE_PYTHON}")

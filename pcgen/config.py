@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["build", "load_config", "to_yaml"]
 
+import contextlib
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -86,8 +87,10 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
         if not isinstance(value, (list, tuple)):
             raise InputError(f"{where} must be a list, got {value!r}")
         return tuple(_convert(item, arguments[0], where) for item in value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    if hint is float and isinstance(value, (int, str)) and not isinstance(value, bool):
+        # YAML 1.1 reads 2e-3, without a point, as text.
+        with contextlib.suppress(ValueError):
+            return float(value)
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
         raise InputError(f"{where} must be of type {hint.__name__}, got {value!r}")
     return value

@@ -1,4 +1,4 @@
-"""Moving somebody's own points by what changed between two decodes, so that detail the backbone cannot draw survives."""
+"""Moving given points by what changed between two decodes: detail that the backbone cannot draw survives."""
 
 from __future__ import annotations
 

@@ -6,7 +6,15 @@ derives from the builtin a Python programmer expects (``ValueError``, ``TypeErro
 
 from __future__ import annotations
 
-__all__ = ["FileError", "InputError", "InputTypeError", "PcgenError", "UnavailableError", "nearest_name", "unknown_name"]
+__all__ = [
+    "FileError",
+    "InputError",
+    "InputTypeError",
+    "PcgenError",
+    "UnavailableError",
+    "nearest_name",
+    "unknown_name",
+]
 
 import difflib
 from collections.abc import Iterable

@@ -184,11 +184,9 @@ class Generator:
         turned = torch.stack([turn(points, quarters) for quarters in range(4)])
         turned = NORMALIZATIONS[self.backbone.normalization](turned).apply(turned)
         error = chamfer_distance(self.backbone.decode(self.backbone.encode(turned)), turned)
-        return int(torch.as_tensor(error).argmin())
+        return int(error.argmin())
 
-    def _steer(
-        self, latents: Tensor, target: Tensor, mask: Tensor, realise: Callable[[Tensor], Tensor]
-    ) -> Tensor:
+    def _steer(self, latents: Tensor, target: Tensor, mask: Tensor, realise: Callable[[Tensor], Tensor]) -> Tensor:
         """New codes whose realised clouds measure ``target``: the plugin's edit, corrected by what was measured.
 
         The requested attributes and all other continuous ones are corrected at once, each by its own secant.
@@ -205,7 +203,7 @@ class Generator:
         start = self.plugin.predict(latents)
         command, slope = torch.where(active, target, start), torch.ones_like(target)
         best, best_error = latents, torch.full((len(latents),), torch.inf)
-        last_command = last_value = None
+        previous: tuple[Tensor, Tensor] | None = None
         for _ in range(ROUNDS):
             candidate = self.plugin.edit(latents, command, active)
             value, measurable = self.measure(realise(candidate))
@@ -215,11 +213,11 @@ class Generator:
             better = total < best_error
             best = torch.where(better[:, None], candidate, best)
             best_error = torch.where(better, total, best_error)
-            if last_command is not None:
-                step = command - last_command
-                secant = (value - last_value) / torch.where(step.abs() > 1e-4, step, torch.nan)
+            if previous is not None:
+                step = command - previous[0]
+                secant = (value - previous[1]) / torch.where(step.abs() > 1e-4, step, torch.nan)
                 slope = torch.where(secant.isnan(), slope, secant.clamp(0.3, 4))
-            last_command, last_value = command, value
+            previous = command, value
             command = command + torch.where(self._binary, 0, error / slope)
         return best
 

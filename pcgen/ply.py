@@ -56,7 +56,8 @@ def read_ply(path: Path) -> tuple[dict[str, np.ndarray], np.ndarray]:
     except (ValueError, KeyError, IndexError) as error:
         raise FileError(f"{path} cannot be read as PLY: bad header ({error}); export it again") from error
     reader = _BinaryReader(data, body, order) if order else _AsciiReader(data[body:].split())
-    vertices, polygons = {}, []
+    vertices: dict[str, np.ndarray] = {}
+    polygons: list[tuple[float, ...]] = []
     for element in elements:
         try:
             if any(field.length_code for field in element.fields):

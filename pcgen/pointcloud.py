@@ -7,7 +7,7 @@ __all__ = ["PointCloud"]
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -59,7 +59,7 @@ class PointCloud:
         object.__setattr__(self, "channels", channels)
 
     @classmethod
-    def finite(cls, points: ArrayLike, channels: Mapping[str, ArrayLike] | None = None) -> Self:
+    def finite(cls, points: ArrayLike, channels: Mapping[str, ArrayLike] | None = None) -> PointCloud:
         """The cloud without the points that have a NaN or infinite coordinate.
 
         Example:
@@ -78,7 +78,7 @@ class PointCloud:
         channels = [f", {name} {values.dtype} {list(values.shape)}" for name, values in self.channels.items()]
         return f"PointCloud({len(self)} points{''.join(channels)})"
 
-    def take(self, index: ArrayLike) -> Self:
+    def take(self, index: ArrayLike) -> PointCloud:
         """The chosen points with their channels, in the order of the index.
 
         Args:
@@ -93,7 +93,7 @@ class PointCloud:
         except IndexError as error:
             raise InputError(f"the index does not fit a cloud of {len(self)} points: {error}") from error
 
-    def subsample(self, num_points: int, seed: int | np.random.Generator = 0) -> Self:
+    def subsample(self, num_points: int, seed: int | np.random.Generator = 0) -> PointCloud:
         """Points drawn at random without replacement; with one seed, a smaller sample is the start of a larger one.
 
         Raises:
@@ -113,7 +113,7 @@ class PointCloud:
         return torch.from_numpy(self.points.copy())
 
     @classmethod
-    def load(cls, path: str | Path, num_points: int | None = None, seed: int = 0) -> Self:
+    def load(cls, path: str | Path, num_points: int | None = None, seed: int = 0) -> PointCloud:
         """Read points, or sample them uniformly by area where the file is a mesh. Axes and unit stay the file's own.
 
         ======================  ==========================================================================
@@ -241,7 +241,7 @@ def _read_ply(path: Path) -> _Content | Mesh:
 
 
 def _write_ply(file: BinaryIO, cloud: PointCloud) -> None:
-    properties = {}
+    properties: dict[str, np.ndarray] = {}
     for name, values in {"points": cloud.points, **cloud.channels}.items():
         columns = _COLUMNS.get(name, (name,))
         if values.ndim == 2 and name not in _COLUMNS:

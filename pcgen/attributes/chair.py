@@ -1,6 +1,6 @@
 """Reads a chair's attributes off any cloud of it, by geometry alone.
 
-Frame: +Y up, −Z front. Position, unit, order and number of points do not matter. Seen from above, the middle of a chair
+Frame: +Y up, -Z front. Position, unit, order and number of points do not matter. Seen from above, the middle of a chair
 from its front to its back shows first the seat, all at one height, then the back rising from it: that height is found
 first, and the other attributes are measured from there.
 """
@@ -121,13 +121,13 @@ def _find_seat(box: Tensor, used: Tensor) -> _Seat:
     strip = used & ((x - 0.5).abs() < _MIDDLE)
     top, counts = _skyline(y, z, strip)
     level = _commonest_level(top, counts)
-    slices = (top - level[:, None]).abs() <= 1
+    slices = (top - level[:, None]).abs() <= 2  # a deep seat that slopes spans several levels
     # The rim of a seat may be raised or rounded: only the middle half of its depth counts.
     number = torch.arange(_SLICES, device=box.device)
     front = torch.where(slices, number, _SLICES).amin(dim=1) / _SLICES
     rear = torch.where(slices, number + 1, 0).amax(dim=1) / _SLICES
     central = (z - (front + rear)[:, None] / 2).abs() < (rear - front)[:, None] / 4
-    around = strip & central & ((y * _LEVELS - level[:, None] - 0.5).abs() < 1.6)
+    around = strip & central & ((y * _LEVELS - level[:, None] - 0.5).abs() < 2.5)
     # The upper quartile lies on the top side even where a thin seat's underside is within reach.
     height = masked_quantile(y, around, 0.75)
     for _ in range(2):
@@ -168,6 +168,8 @@ def _armrest_cover(box: Tensor, used: Tensor, seat: _Seat) -> Tensor:
     index = _bins(z, _SLICES)
     covered = seat.slices
     for side in (x - 0.5, 0.5 - x):
-        counts = torch.zeros(len(x), _SLICES, device=x.device).scatter_add_(1, index, (beside & (side > _BESIDE)).float())
+        counts = torch.zeros(len(x), _SLICES, device=x.device).scatter_add_(
+            1, index, (beside & (side > _BESIDE)).float()
+        )
         covered = covered & (counts >= max(1, few(x.shape[1]) // 3))
     return covered.sum(dim=1) / seat.slices.sum(dim=1).clamp(min=1)

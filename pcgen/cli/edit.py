@@ -110,7 +110,7 @@ def _turned(rotation: Any, quarters: int) -> Any:
 def _rows(generator: Generator, edit: Edit) -> list[list[str]]:
     rows = [["attribute", "requested", "before", "after", "unit"]]
     for spec in generator.specs:
-        requested = spec.format(edit.requested[spec.name]) if spec.name in edit.requested else "–"
+        requested = spec.format(edit.requested[spec.name]) if spec.name in edit.requested else "keep"
         before, after = spec.format(edit.before[spec.name]), spec.format(edit.after[spec.name])
         rows.append([spec.name, requested, before, after, spec.unit])
     return rows

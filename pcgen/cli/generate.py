@@ -15,7 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     parser.add_argument("model", help="shipped generator (chair), or folder of one")
     parser.add_argument("-n", "--count", type=int, default=16, help="how many (%(default)s)")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an attribute; may be repeated")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="an attribute; may be repeated"
+    )
     parser.add_argument("--seed", type=int, default=0, help="which shapes (%(default)s)")
     parser.add_argument("--points", type=int, default=2048, help="points of each (%(default)s)")
     parser.add_argument("-o", "--out", type=Path, default=Path("out/generate"), help="output folder (%(default)s)")
@@ -41,9 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
         PointCloud(points.numpy()).save(out / f"{number:03d}.ply")
     captions = [f"{number:03d}" for number in range(len(shapes))]
     save_png(samples(list(shapes.numpy()), captions=captions), out / "grid.png")
-    measured = [
-        {spec.name: value for spec, value in zip(generator.specs, row, strict=True)} for row in values.tolist()
-    ]
+    measured = [{spec.name: value for spec, value in zip(generator.specs, row, strict=True)} for row in values.tolist()]
     write_record(out / "generate.json", {"seed": arguments.seed, "requested": requests, "measured": measured})
 
     rows = [["", *(spec.name for spec in generator.specs)]]

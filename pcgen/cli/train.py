@@ -16,7 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     parser.add_argument("config", type=Path, help="YAML file, see configs/")
     parser.add_argument("-o", "--out", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--override", action="append", default=[], metavar="KEY=VALUE", help="a dotted key; may be repeated")
+    parser.add_argument(
+        "--override", action="append", default=[], metavar="KEY=VALUE", help="a dotted key; may be repeated"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

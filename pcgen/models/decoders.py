@@ -55,9 +55,7 @@ class PatchDecoder(nn.Module):
         degree: cosines per patch axis.
     """
 
-    def __init__(
-        self, latent_dim: int, width: int = 512, blocks: int = 2, patches: int = 128, degree: int = 4
-    ) -> None:
+    def __init__(self, latent_dim: int, width: int = 512, blocks: int = 2, patches: int = 128, degree: int = 4) -> None:
         super().__init__()
         self.patches, self.degree = patches, degree
         self.stem = nn.Linear(latent_dim, width)
@@ -81,7 +79,7 @@ class PatchDecoder(nn.Module):
         return points[:, :num_points]
 
     def sample(self, latents: Tensor, uv: Tensor) -> Tensor:
-        """Points at patch coordinates: ``uv [P, 2]`` for all patches or ``[patches, P, 2]``; gives ``[B, P * patches, 3]``."""
+        """Points ``[B, P * patches, 3]`` at patch coordinates, ``[P, 2]`` for all patches or ``[patches, P, 2]``."""
         h = self.stem(latents)
         for block in self.blocks:
             h = h + block(h)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 __all__ = ["PointNetEncoder", "fourier_features"]
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 
@@ -39,7 +41,7 @@ class PointNetEncoder(nn.Module):
         self.octaves = octaves
         channels = (3 + 6 * octaves, *widths)
         layers: list[nn.Module] = []
-        for i, o in zip(channels, channels[1:], strict=False):
+        for i, o in itertools.pairwise(channels):
             layers += [nn.Linear(i, o), nn.ReLU()]
         self.point_mlp = nn.Sequential(*layers[:-1])  # no activation before the maximum
         self.head = nn.Sequential(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["ChamferResult", "Nearest", "chamfer_distance", "farthest_point_sample", "gather_points", "nearest"]
+__all__ = ["Nearest", "chamfer_distance", "farthest_point_sample", "gather_points", "nearest"]
 
 from pcgen.ops import _native
 
 _native.load()
 
-from pcgen.ops.chamfer import ChamferResult, chamfer_distance  # noqa: E402  (the operators must be registered first)
+from pcgen.ops.chamfer import chamfer_distance  # noqa: E402  (the operators must be registered first)
 from pcgen.ops.fps import farthest_point_sample, gather_points  # noqa: E402
 from pcgen.ops.nearest import Nearest, nearest  # noqa: E402

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ChamferResult", "chamfer_distance"]
-
-from typing import NamedTuple
+__all__ = ["chamfer_distance"]
 
 import torch
 from torch import Tensor
@@ -13,26 +11,13 @@ from pcgen.ops._checks import require_lengths, require_points
 from pcgen.ops.nearest import nearest
 
 
-class ChamferResult(NamedTuple):
-    """Both directions of the Chamfer distance, per cloud.
-
-    Attributes:
-        forward: mean squared distance from each point of ``x`` to its nearest in ``y``, ``[B]``.
-        backward: mean squared distance from each point of ``y`` to its nearest in ``x``, ``[B]``.
-    """
-
-    forward: Tensor
-    backward: Tensor
-
-
 def chamfer_distance(
     x: Tensor,
     y: Tensor,
     *,
     x_lengths: Tensor | None = None,
     y_lengths: Tensor | None = None,
-    directions: bool = False,
-) -> Tensor | ChamferResult:
+) -> Tensor:
     """Mean of the squared distances x→y plus mean of the squared distances y→x, for each pair of clouds.
 
     This is the convention of PointFlow, ShapeGF and DPM (squared, mean over points, summed over directions).
@@ -43,11 +28,10 @@ def chamfer_distance(
         y: ``[B, M, 3]`` or ``[M, 3]``; N and M may differ.
         x_lengths: number of valid points of each cloud of ``x``, ``[B]``.
         y_lengths: number of valid points of each cloud of ``y``, ``[B]``.
-        directions: return the two means separately instead of their sum.
 
     Returns:
-        ``[B]`` (a scalar for unbatched input), float32 (float64 for float64 input); or a :class:`ChamferResult`.
-        A pair with an empty cloud: inf in the direction towards it, 0 in the direction from it.
+        ``[B]`` (a scalar for unbatched input), float32 (float64 for float64 input). inf where one cloud of a
+        pair is empty, 0 where both are.
 
     Raises:
         InputError: shapes, batch sizes or devices do not fit.
@@ -63,9 +47,8 @@ def chamfer_distance(
     y_lengths = require_lengths("y_lengths", y_lengths, yb)
     forward = _mean(nearest(xb, yb, y_lengths=y_lengths).dist2, x_lengths)
     backward = _mean(nearest(yb, xb, y_lengths=x_lengths).dist2, y_lengths)
-    if x.dim() == 2:
-        forward, backward = forward[0], backward[0]
-    return ChamferResult(forward, backward) if directions else forward + backward
+    distance = forward + backward
+    return distance if x.dim() == 3 else distance[0]
 
 
 def _mean(dist2: Tensor, lengths: Tensor | None) -> Tensor:

@@ -11,9 +11,7 @@ from pcgen.errors import InputError, InputTypeError
 from pcgen.ops._checks import require_lengths, require_points, working
 
 
-def farthest_point_sample(
-    points: Tensor, k: int, *, start: int | Tensor = 0, lengths: Tensor | None = None
-) -> Tensor:
+def farthest_point_sample(points: Tensor, k: int, *, start: int | Tensor = 0, lengths: Tensor | None = None) -> Tensor:
     """Indices of ``k`` points that cover each cloud evenly: each next one is the farthest from all taken so far.
 
     The greedy 2-approximation of the k-center problem (Gonzalez, 1985). Exact; among equally far points the lowest

@@ -21,7 +21,7 @@ class Nearest(NamedTuple):
     """
 
     dist2: Tensor
-    index: Tensor
+    index: Tensor  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
 
 
 def nearest(x: Tensor, y: Tensor, *, y_lengths: Tensor | None = None) -> Nearest:

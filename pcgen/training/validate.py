@@ -34,7 +34,7 @@ def reconstruction_ratio(backbone: Backbone, seen: Tensor, other: Tensor) -> tup
     """
     reconstructed = chamfer_distance(backbone.decode(backbone.encode(seen), 2048), other)
     floor = chamfer_distance(seen, other)
-    return (reconstructed.mean() / floor.mean()).item(), (reconstructed / floor).median().item()  # type: ignore[union-attr, operator]
+    return (reconstructed.mean() / floor.mean()).item(), (reconstructed / floor).median().item()
 
 
 def validate(backbone: Backbone, shapes: ShapeSet, data: DataConfig) -> dict[str, float]:

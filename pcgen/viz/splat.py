@@ -175,8 +175,8 @@ def _roundness(centre: Array, pixel_radius: Array, row: NDArray[Any], column: ND
 def _eye_dome(surface: NDArray[np.float32], reach: float) -> NDArray[np.float32]:
     """Eye-dome lighting: pixels just behind their neighbours are darker, which draws outlines and creases.
 
-    After Boucheny, "Interactive scientific visualization of large datasets" (2009), with depth differences that
-    count up to ``reach``, so a far background gives no black halo.
+    After C. Boucheny's thesis (Grenoble, 2009), with depth differences that count up to ``reach``, so that what is far
+    behind gets no black halo.
     """
     height, width = surface.shape
     surface = np.minimum(surface, np.finfo(np.float32).max)  # differences of infinities would be NaN

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pcgen.data.procedural.chair_params import ChairParams, exact_attributes, sample_params
-from pcgen.data.procedural.chair_parts import Layout, arms_surface, back_surface, base_surface, seat_surface
+from pcgen.data.procedural.chair_base import base_surface
+from pcgen.data.procedural.chair_params import ChairParams, Layout, exact_attributes, sample_params
+from pcgen.data.procedural.chair_parts import arms_surface, back_surface, seat_surface
 from pcgen.data.procedural.primitives import Array, bounds, sample
 
 PARTS = ("back", "seat", "leg", "arm")

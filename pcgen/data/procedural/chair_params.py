@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["ChairParams", "exact_attributes", "sample_params"]
+__all__ = ["ChairParams", "Layout", "clearance", "exact_attributes", "sample_params", "side_thickness"]
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
 Base = Literal["legs", "star", "disc", "sled", "cantilever", "rockers", "block"]
 Back = Literal["panel", "slats", "ladder", "spindles", "hoop"]
 Arms = Literal["posts", "loops", "tees", "sides"]
+Choice = TypeVar("Choice")
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,59 @@ def exact_attributes(params: ChairParams) -> dict[str, float]:
 
 
 @dataclass(frozen=True)
+class Layout:
+    """Lengths that several parts share, derived from the parameters."""
+
+    half_width: float
+    half_seat: float
+    front: float
+    rear: float
+    underside: float
+    back_thickness: float
+    half_back: float
+    setback: float
+
+    @classmethod
+    def of(cls, p: ChairParams) -> Layout:
+        """Place seat and back inside the overall box."""
+        half_width, depth = p.overall_width / 2, p.overall_depth
+        half_seat = half_width
+        if p.armrests:
+            half_seat -= side_thickness(p) if p.arms == "sides" else p.arm_outset * half_width
+        thickness = min(p.back_thickness, 0.25 * depth)
+        setback = p.back_setback * depth
+        return cls(
+            half_width=half_width,
+            half_seat=half_seat,
+            front=-depth / 2,
+            rear=depth / 2 - setback - thickness,
+            underside=p.seat_height - min(p.seat_thickness, 0.6 * p.seat_height),
+            back_thickness=thickness,
+            half_back=p.back_width * (1 - p.seat_taper) * half_seat,
+            setback=setback,
+        )
+
+    @property
+    def depth(self) -> float:
+        """Depth of the seat."""
+        return self.rear - self.front
+
+    def along(self, fraction: float) -> float:
+        """The z that lies a fraction of the seat's depth behind its front."""
+        return self.front + fraction * self.depth
+
+
+def side_thickness(p: ChairParams) -> float:
+    """Thickness of solid sides, which take at most a fifth of the overall width each."""
+    return min(p.arm_thickness, 0.2 * p.overall_width)
+
+
+def clearance(p: ChairParams, at: Layout) -> float:
+    """Free height under the body of an armchair."""
+    return p.clearance * p.seat_height if p.base == "block" else at.underside
+
+
+@dataclass(frozen=True)
 class _Style:
     """A kind of chair: which parts it may have and the ranges of what makes it look like its kind."""
 
@@ -155,7 +209,7 @@ def sample_params(rng: np.random.Generator) -> ChairParams:
     """A random chair: the attributes independent of each other and of the style, both covering real catalogues."""
     style = _STYLES[int(np.searchsorted(_WEIGHTS, rng.random() * _WEIGHTS[-1], side="right"))]
 
-    def pick(options: tuple):
+    def pick(options: tuple[Choice, ...]) -> Choice:
         return options[rng.integers(len(options))]
 
     def within(low: float, high: float) -> float:

@@ -10,11 +10,17 @@ from __future__ import annotations
 __all__ = [
     "SQUARE",
     "Array",
+    "X",
+    "Y",
+    "Z",
     "areas",
+    "both_sides",
     "bounds",
     "box",
     "circle",
+    "column",
     "loft",
+    "rod",
     "rounded",
     "sample",
     "superellipse",
@@ -28,6 +34,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
+
+X, Y, Z = np.eye(3)
 
 SQUARE: Array = np.array([[1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]])
 
@@ -100,12 +108,27 @@ def sweep(path: ArrayLike, section: Array, u: ArrayLike, v: ArrayLike) -> Array:
     return loft(path[:, None] + np.einsum("sk,kpd->psd", section, axes))
 
 
+def rod(start: ArrayLike, end: ArrayLike, section: Array, u: ArrayLike, v: ArrayLike) -> Array:
+    """A straight bar between two points ``[3]``, with the same section in the axes u and v at both ends."""
+    return sweep(np.array([start, end], dtype=float), section, u, v)
+
+
+def column(foot: ArrayLike, top: ArrayLike, foot_radius: float, top_radius: float, section: Array) -> Array:
+    """An upright or slanting post whose ends are horizontal, so that its height is exact."""
+    radius = np.array([foot_radius, top_radius])[:, None]
+    return sweep(np.array([foot, top], dtype=float), section, radius * X, radius * Z)
+
+
+def both_sides(surface: Array) -> list[Array]:
+    """A surface and its mirror image in the plane x = 0."""
+    return [surface, surface * np.array([-1.0, 1.0, 1.0])]
+
+
 def box(low: ArrayLike, high: ArrayLike) -> Array:
     """The axis-parallel box between two corners ``[3]``, as 12 triangles."""
     low, high = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
     centre, half = (low + high) / 2, (high - low) / 2
-    path = np.array([[centre[0], low[1], centre[2]], [centre[0], high[1], centre[2]]])
-    return sweep(path, SQUARE, [half[0], 0, 0], [0, 0, half[2]])
+    return rod(centre - half * Y, centre + half * Y, SQUARE, half * X, half * Z)
 
 
 def rounded(path: ArrayLike, radius: float, steps: int = 4) -> Array:

@@ -1,0 +1,97 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pcgen import PointCloud, assets
+from pcgen.cli.main import main
+from pcgen.normalize import rotation_to_frame
+
+
+def test_edit_writes_a_cloud_a_picture_and_a_record(tmp_path, capsys):
+    out = tmp_path / "edit"
+    assert main(["edit", "chair_dining", "--set", "seat_height=0.5", "-o", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "requested" in printed and "front: -z" in printed and str(out / "edit.png") in printed
+    edited = PointCloud.load(out / "edited.ply")
+    assert len(edited) == len(assets.load("chair_dining")) and edited.channels["moved"].max() > 0.01
+    record = json.loads((out / "edit.json").read_text())
+    assert record["requested"] == {"seat_height": 0.5} and record["versions"]["pcgen"]
+    assert abs(record["after"]["seat_height"] - 0.5) < 0.02
+    picture = np.asarray(Image.open(out / "edit.png"))
+    assert picture.shape[2] == 3 and picture.std() > 10
+
+
+def test_edit_in_other_axes_gives_the_same_edit_in_those_axes(tmp_path):
+    rotation = rotation_to_frame("z", "x").numpy()  # from z up, x front, to our frame
+    cloud = assets.load("chair_dining")
+    PointCloud(cloud.points @ rotation).save(tmp_path / "turned.ply")
+    main(["edit", "chair_dining", "--set", "width=1.2", "--front=-z", "-o", str(tmp_path / "a")])
+    main(["edit", str(tmp_path / "turned.ply"), "--set", "width=1.2", "--up", "z", "-o", str(tmp_path / "b")])
+    a, b = (PointCloud.load(tmp_path / name / "edited.ply").points for name in "ab")
+    assert json.loads((tmp_path / "b" / "edit.json").read_text())["front"] == "x"
+    np.testing.assert_allclose(b @ rotation.T, a, atol=5e-3)
+
+
+def test_generate_writes_what_it_draws(tmp_path, capsys):
+    arguments = [
+        "generate",
+        "chair",
+        "-n",
+        "3",
+        "--points",
+        "300",
+        "--set",
+        "seat_height=0.5",
+        "-o",
+        str(tmp_path / "g"),
+    ]
+    assert main(arguments) == 0
+    assert sorted(path.name for path in (tmp_path / "g").iterdir()) == [
+        "000.ply",
+        "001.ply",
+        "002.ply",
+        "generate.json",
+        "grid.png",
+    ]
+    assert len(PointCloud.load(tmp_path / "g" / "001.ply")) == 300
+    assert "armrests" in capsys.readouterr().out
+
+
+def test_doctor(capsys):
+    main(["doctor", "--json"])
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["torch"]["version"] == torch.__version__ and "chair" in facts["generators"]
+    main(["doctor"])
+    assert facts["operators"]["cpu"]["path"] in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["edit", "nothing.ply", "--set", "seat_height=0.5"], "pcgen: nothing.ply does not exist"),
+        (["edit", "chair_dinning", "--set", "seat_height=0.5"], "did you mean"),
+        (["edit", "chair_dining", "--set", "seat_height"], "--set takes NAME=VALUE"),
+        (["edit", "chair_dining", "--set", "seat_height=high"], "must be a number, got 'high'"),
+        (["edit", "chair_dining", "--set", "seat_height=0.5", "--set", "seat_height=0.6"], "set twice"),
+        (["edit", "chair_dining", "--set", "seat_height=0.5", "--up", "w"], "w"),
+        (["edit", "chair_dining", "--set", "seat_height=0.5", "--model", "table"], "unknown generator 'table'"),
+        (["generate", "chair", "-n", "0"], "at least 1"),
+        (["train", "nothing.yaml", "-o", "x"], "nothing.yaml does not exist"),
+    ],
+)
+def test_mistakes_are_sentences(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("pcgen: ") and message in printed and "Traceback" not in printed
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("verb", ["edit", "generate", "train", "doctor"])
+def test_help_has_examples(verb, capsys):
+    with pytest.raises(SystemExit):
+        main([verb, "--help"])
+    assert f"examples:\n  pcgen {verb}" in capsys.readouterr().out
