@@ -21,12 +21,14 @@ from pcgen.models.autoencoder import Autoencoder, AutoencoderConfig
 from pcgen.ops import chamfer_distance
 from pcgen.training.data import DataConfig, ShapeSet
 from pcgen.training.fit import save_generator
+from pcgen.training.losses import sliced_wasserstein2
 from pcgen.training.validate import validate
 
 CHECKPOINT_SECONDS = 120
 LOG_EVERY = 50
 EMA_DECAY = 0.999
 WARMUP_STEPS = 200
+PROJECTIONS = 16
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class TrainConfig:
         steps: optimiser steps.
         batch_size: shapes per step.
         learning_rate: peak of the cosine schedule.
-        target_points: points of each shape that the decoder must match.
+        density_weight: weight of the sliced Wasserstein distance, which evens out density, beside Chamfer.
         model: the autoencoder.
         data: the shapes.
     """
@@ -47,7 +49,7 @@ class TrainConfig:
     steps: int = 16000
     batch_size: int = 32
     learning_rate: float = 2e-3
-    target_points: int = 2048
+    density_weight: float = 0.5
     model: AutoencoderConfig = field(default_factory=AutoencoderConfig)
     data: DataConfig = field(default_factory=DataConfig)
 
@@ -88,9 +90,12 @@ def train(config: TrainConfig, out: Path) -> dict[str, float]:
     saved = time.monotonic()
     bar = tqdm(range(first, config.steps), initial=first, total=config.steps, desc="training", unit="step")
     for step in bar:
-        seen, target = shapes.batch(step, config.batch_size, config.target_points)
-        uv = model.decoder.jittered(torch.Generator().manual_seed(step))
-        loss = chamfer_distance(model.decoder.sample(model.encode(seen), uv), target).mean()
+        seen, target = shapes.batch(step, config.batch_size, config.model.patches * config.model.degree**2)
+        generator = torch.Generator().manual_seed(step)
+        decoded = model.decoder.sample(model.encode(seen), model.decoder.jittered(generator))
+        chamfer = chamfer_distance(decoded, target).mean()
+        density = sliced_wasserstein2(decoded, target, PROJECTIONS, generator).mean()
+        loss = chamfer + config.density_weight * density
         if not loss.isfinite():
             raise PcgenError(
                 f"the loss became {loss.item()} at step {step}; {out / 'resume.pt'} holds the last good state. "
@@ -108,8 +113,9 @@ def train(config: TrainConfig, out: Path) -> dict[str, float]:
                 average.lerp_(value, 1 - decay)
 
         if step % LOG_EVERY == 0:
-            bar.set_postfix(chamfer=f"{loss.item():.2e}")
-            _log(out, {"step": step, "chamfer": loss.item(), "learning_rate": learning_rate(step, config)})
+            record = {"chamfer": chamfer.item(), "sliced_wasserstein2": density.item()}
+            bar.set_postfix({name: f"{value:.2e}" for name, value in record.items()})
+            _log(out, {"step": step, **record, "learning_rate": learning_rate(step, config)})
         if time.monotonic() - saved > CHECKPOINT_SECONDS:
             _checkpoint(out, step + 1, model, averaged, optimizer)
             saved = time.monotonic()
