@@ -10,6 +10,11 @@ int64_t simd_level() { return static_cast<int64_t>(pcgen::simd_level().id); }
 STABLE_TORCH_LIBRARY(pcgen, m) {
   m.def("nearest(Tensor x, Tensor y, Tensor? y_lengths) -> Tensor");
   m.def("farthest_point_sample(Tensor points, int k, Tensor start, Tensor? lengths) -> Tensor");
+  m.def("knn(Tensor query, Tensor points, int k, float radius, Tensor? lengths) -> (Tensor, Tensor)");
+  m.def("spatial_index(Tensor points, Tensor? lengths) -> (Tensor, Tensor, Tensor, Tensor)");
+  m.def(
+      "spatial_index_knn(Tensor query, Tensor leaves, Tensor index, Tensor boxes, Tensor least, int k, float radius)"
+      " -> (Tensor, Tensor)");
   m.def("simd_level() -> int");
 }
 

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "kernels/cpu/planes.h"
+#include "kernels/cpu/spatial_index.h"
 
 namespace pcgen {
 namespace {
@@ -60,6 +61,9 @@ struct Job {
 template <typename T>
 void nearest(const T* x, const T* y, const int64_t* lengths, int64_t batch, int64_t n, int64_t m, int64_t* index,
              ParallelFor parallel_for) {
+  if (n >= kIndexFrom && m >= kIndexFrom && n <= kMaxIndexed && m <= kMaxIndexed) {
+    return nearest_indexed(x, y, lengths, batch, n, m, index, parallel_for);
+  }
   Job<T> job{x, y, lengths, n, m, (n + kQueriesPerTask - 1) / kQueriesPerTask, index};
   const auto run = [](int64_t begin, int64_t end, void* context) { static_cast<Job<T>*>(context)->run(begin, end); };
   parallel_for(batch * job.tasks_per_pair, 1, run, &job);

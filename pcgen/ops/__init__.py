@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["Nearest", "chamfer_distance", "farthest_point_sample", "gather_points", "nearest"]
+__all__ = [
+    "Nearest",
+    "Neighbors",
+    "SpatialIndex",
+    "chamfer_distance",
+    "farthest_point_sample",
+    "gather_points",
+    "knn",
+    "nearest",
+]
 
 from pcgen.ops import _native
 
@@ -10,4 +19,5 @@ _native.load()
 
 from pcgen.ops.chamfer import chamfer_distance  # noqa: E402  (the operators must be registered first)
 from pcgen.ops.fps import farthest_point_sample, gather_points  # noqa: E402
+from pcgen.ops.knn import Neighbors, SpatialIndex, knn  # noqa: E402
 from pcgen.ops.nearest import Nearest, nearest  # noqa: E402

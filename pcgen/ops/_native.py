@@ -24,6 +24,12 @@ SIMD_LEVELS = ("portable", "avx2", "avx512")
 SCHEMAS = {
     "nearest": "(Tensor x, Tensor y, Tensor? y_lengths) -> Tensor",
     "farthest_point_sample": "(Tensor points, int k, Tensor start, Tensor? lengths) -> Tensor",
+    "knn": "(Tensor query, Tensor points, int k, float radius, Tensor? lengths) -> (Tensor, Tensor)",
+    "spatial_index": "(Tensor points, Tensor? lengths) -> (Tensor, Tensor, Tensor, Tensor)",
+    "spatial_index_knn": (
+        "(Tensor query, Tensor leaves, Tensor index, Tensor boxes, Tensor least, int k, float radius)"
+        " -> (Tensor, Tensor)"
+    ),
 }
 
 _state: dict[str, NativeStatus] = {}

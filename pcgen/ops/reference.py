@@ -6,7 +6,7 @@ below 256 MB by chunking.
 
 from __future__ import annotations
 
-__all__ = ["distance2", "farthest_point_sample", "nearest"]
+__all__ = ["distance2", "farthest_point_sample", "knn", "nearest", "spatial_index", "spatial_index_knn"]
 
 import torch
 from torch import Tensor
@@ -20,15 +20,15 @@ def distance2(x: Tensor, y: Tensor) -> Tensor:
     In float32 each fused step is emulated by float64, where the product of two float32 numbers is exact.
 
     Args:
-        x: ``[..., 3]``.
-        y: ``[..., 3]``, broadcast against ``x``.
+        x: ``[..., D]``.
+        y: ``[..., D]``, broadcast against ``x``.
 
     Returns:
         ``[...]`` squared distances in the dtype of ``x``.
     """
-    dx, dy, dz = (x - y).unbind(-1)
-    total = dx * dx
-    for d in (dy, dz):
+    first, *others = (x - y).unbind(-1)
+    total = first * first
+    for d in others:
         total = (d.double() * d.double() + total.double()).to(x.dtype)
     return total
 
@@ -68,6 +68,118 @@ def nearest(x: Tensor, y: Tensor, y_lengths: Tensor | None) -> Tensor:
             d = torch.where(d.isinf(), torch.finfo(d.dtype).max, d).masked_fill(~valid[b], torch.inf)
             index[b, start : start + rows] = (d == d.amin(1, keepdim=True)).to(torch.uint8).argmax(1)
     return index.masked_fill(~x.isfinite().all(-1), -1)
+
+
+def knn(query: Tensor, points: Tensor, k: int, radius: float, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The k nearest valid targets of every query, sorted by (distance, index).
+
+    Args:
+        query: ``[B, N, D]``.
+        points: ``[B, M, D]``, M at least k.
+        k: how many.
+        radius: targets farther than this are left out; inf keeps all.
+        lengths: valid targets per cloud ``[B]``, or None.
+
+    Returns:
+        Squared distances ``[B, N, k]`` and indices ``[B, N, k]`` int64; inf and -1 where there are fewer than k
+        targets, NaN and -1 for a query that is not finite.
+    """
+    batch, n, m = query.shape[0], query.shape[1], points.shape[1]
+    dist2 = torch.full((batch, n, k), torch.inf, dtype=query.dtype, device=query.device)
+    index = torch.full((batch, n, k), -1, dtype=torch.int64, device=query.device)
+    if index.numel() == 0:
+        return dist2, index
+    valid = _valid(points, lengths)
+    targets = torch.where(valid[..., None], points, 0)
+    radius2 = torch.tensor(radius, dtype=query.dtype, device=query.device).square()
+    rows = max(1, MAX_BYTES // (m * 8 * 12))
+    for b in range(batch):
+        for start in range(0, n, rows):
+            part = slice(start, start + rows)
+            d = distance2(query[b, part, None], targets[b, None])
+            kept = valid[b] & ~(d > radius2)
+            # An overflow is farther than any number but nearer than an invalid target.
+            rank = torch.where(d.isinf(), torch.finfo(d.dtype).max, d).masked_fill(~kept, torch.inf)
+            order = rank.sort(stable=True).indices[:, :k]
+            found = kept.gather(1, order)
+            dist2[b, part] = torch.where(found, d.gather(1, order), torch.inf)
+            index[b, part] = torch.where(found, order, -1)
+    unusable = ~query.isfinite().all(-1, keepdim=True)
+    return dist2.masked_fill(unusable, torch.nan), index.masked_fill(unusable, -1)
+
+
+LEAF, FAN, NO_INDEX = 32, 16, 2**31 - 1  # as in kernels/cpu/spatial_index.h
+
+
+def index_levels(n: int) -> list[int]:
+    """How many boxes each level of an index over ``n`` points has, the leaves' boxes first."""
+    levels = [-(-n // LEAF)]
+    while levels[-1] > FAN:
+        levels.append(-(-levels[-1] // FAN))
+    return levels
+
+
+def index_shapes(n: int) -> tuple[tuple[int, ...], ...]:
+    """Shapes of the four tensors of an index over ``n`` points, without batch dimension."""
+    levels = index_levels(n)
+    groups = sum(max(1, -(-boxes // FAN)) for boxes in levels)
+    return (levels[0], 3, LEAF), (levels[0], LEAF), (groups, 6, FAN), (groups, FAN)
+
+
+def spatial_index(points: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The tensors of a spatial index, with the points in their own order: searching these is exhaustive.
+
+    Args:
+        points: ``[B, N, 3]``.
+        lengths: valid points per cloud ``[B]``, or None.
+
+    Returns:
+        Leaves ``[B, L, 3, 32]``, original indices ``[B, L, 32]`` int32, boxes ``[B, G, 6, 16]`` and the least index
+        below each box ``[B, G, 16]`` int32.
+    """
+    batch, n = points.shape[:2]
+    leaf_count = index_levels(n)[0]
+    valid = _valid(points, lengths)
+    leaves = points.new_full((batch, leaf_count * LEAF, 3), torch.nan)
+    leaves[:, :n] = torch.where(valid[..., None], points, torch.nan)
+    index = points.new_full((batch, leaf_count * LEAF), NO_INDEX, dtype=torch.int32)
+    index[:, :n] = torch.where(valid, torch.arange(n, device=points.device), NO_INDEX)
+    used = torch.cat([torch.arange(-(-boxes // FAN) * FAN or FAN) < boxes for boxes in index_levels(n)])
+    used = used.unflatten(0, (-1, FAN)).to(points.device)  # [G, 16]
+    low = torch.where(used, -torch.inf, torch.inf).to(points.dtype)
+    boxes = torch.stack([low] * 3 + [-low] * 3, 1).expand(batch, -1, -1, -1).contiguous()
+    least = torch.where(used, 0, NO_INDEX).to(torch.int32).expand(batch, -1, -1).contiguous()
+    return (
+        leaves.unflatten(1, (leaf_count, LEAF)).transpose(2, 3).contiguous(),
+        index.unflatten(1, (leaf_count, LEAF)),
+        boxes,
+        least,
+    )
+
+
+def spatial_index_knn(
+    query: Tensor, leaves: Tensor, index: Tensor, boxes: Tensor, least: Tensor, k: int, radius: float
+) -> tuple[Tensor, Tensor]:
+    """:func:`knn` among the points of an index.
+
+    Args:
+        query: ``[B, N, 3]``.
+        leaves: as :func:`spatial_index` returns it; so are ``index``, ``boxes`` and ``least``.
+        index: original indices.
+        boxes: not needed here.
+        least: not needed here.
+        k: how many.
+        radius: targets farther than this are left out; inf keeps all.
+
+    Returns:
+        As :func:`knn`.
+    """
+    stored = index.flatten(1).long()
+    order = stored.argsort(1)
+    points = leaves.transpose(2, 3).flatten(1, 2).gather(1, order[..., None].expand(-1, -1, 3))
+    dist2, place = knn(query, points, k, radius, (stored != NO_INDEX).sum(1))
+    original = stored.gather(1, order).gather(1, place.clamp(min=0).flatten(1)).view_as(place)
+    return dist2, torch.where(place >= 0, original, -1)
 
 
 def farthest_point_sample(points: Tensor, k: int, start: Tensor, lengths: Tensor | None) -> Tensor:

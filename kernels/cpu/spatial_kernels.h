@@ -1,0 +1,63 @@
+// The parts of the spatial index that exist once per instruction set.
+#pragma once
+
+#include "kernels/cpu/spatial_index.h"
+
+namespace pcgen {
+
+template <typename T>
+struct IndexedPoint;
+template <>
+struct alignas(16) IndexedPoint<float> {
+  float at[3];
+  int32_t index;
+};
+template <>
+struct alignas(32) IndexedPoint<double> {
+  double at[3];
+  int64_t index;
+};
+
+// A subtree still to be built.
+template <typename T>
+struct Segment {
+  IndexedPoint<T>* points;  // [count], ascending index
+  IndexedPoint<T>* spare;   // [count] where a split puts the points
+  T* keys;                  // [count] scratch
+  int64_t count;
+  int64_t cloud;
+  int64_t first_leaf;
+};
+
+template <typename T>
+struct SpatialKernels {
+  // Cuts `segment` to its left subtree and returns the right one. More than kLeaf points.
+  Segment<T> (*split)(Segment<T>* segment);
+
+  // Builds every leaf of the segment: points, indices, and its box in level 0. `out` is the segment's own cloud.
+  void (*grow)(Segment<T> segment, const SpatialIndex<T>& out);
+
+  // Answers the queries in the leaves [first, last) of the query index; there is at least one target leaf. `dist2` may
+  // be nullptr for k = 1.
+  void (*knn)(const SpatialIndex<T>& queries, const SpatialIndex<T>& targets, int64_t first, int64_t last, int64_t k,
+              T radius2, T* list_dist2, int32_t* list_index,  // [k] scratch each
+              T* dist2, int64_t* index);
+
+  // The same without an index and for any dimension.
+  void (*knn_exhaustive)(const T* queries,  // [n, dims]
+                         int64_t n, int64_t dims,
+                         const T* blocks,             // [block_count, dims, kLeaf], padded with NaN
+                         const int32_t* block_index,  // [block_count, kLeaf]
+                         int64_t block_count, int64_t k, T radius2, T* list_dist2, int32_t* list_index, T* dist2,
+                         int64_t* index);
+};
+
+struct SpatialLevel {
+  SpatialKernels<float> f32;
+  SpatialKernels<double> f64;
+};
+
+template <typename T>
+const SpatialKernels<T>& spatial_kernels();
+
+}  // namespace pcgen
