@@ -310,11 +310,11 @@ def test_unusable_queries_and_missing_neighbors_have_no_gradient():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_opcheck(dtype):
-    query, points = uniform(40).to(dtype)[None], uniform(60, seed=1).to(dtype)[None]
+    query, points = uniform(40).to(dtype)[None], uniform(2 * LEAF, seed=1).to(dtype)[None]
     lengths = torch.tensor([50])
     torch.library.opcheck(torch.ops.pcgen.knn, (query, points, 3, float("inf"), None))
     torch.library.opcheck(torch.ops.pcgen.knn, (query[..., :2], points[..., :2], 3, 1.0, lengths))
-    torch.library.opcheck(torch.ops.pcgen.spatial_index, (points, lengths))
+    torch.library.opcheck(torch.ops.pcgen.spatial_index, (points, None))  # full leaves: opcheck takes NaN for unequal
     tensors = torch.ops.pcgen.spatial_index(points, lengths)
     torch.library.opcheck(torch.ops.pcgen.spatial_index_knn, (query, *tensors, 3, 1.0))
 
