@@ -62,7 +62,7 @@ T select(T* keys, int64_t n, int64_t rank) {
     const int64_t expected = rank * kSample / n;
     const T low = quickselect(sample, kSample, expected > kMargin ? expected - kMargin : 0);
     const T high = quickselect(sample, kSample, expected + kMargin < kSample ? expected + kMargin : kSample - 1);
-    int64_t below = 0, upto = 0;
+    int32_t below = 0, upto = 0;
     for (int64_t i = 0; i < n; ++i) {
       below += keys[i] < low;
       upto += keys[i] <= high;
@@ -104,14 +104,14 @@ Segment<T> split(Segment<T>* segment) {
   const int axis = widest_axis(segment->points, count);
   for (int64_t i = 0; i < count; ++i) segment->keys[i] = segment->points[i].at[axis];
   const T pivot = select(segment->keys, count, left);
-  int64_t ties = left;
-  for (int64_t i = 0; i < count; ++i) ties -= segment->points[i].at[axis] < pivot;
+  int32_t ties = int32_t(left);
+  for (int64_t i = 0; i < count; ++i) ties -= segment->keys[i] < pivot;  // select only reordered them
 
   int64_t to_left = 0, to_right = left;
   for (int64_t i = 0; i < count; ++i) {  // without branches: the outcome is random
     const T key = segment->points[i].at[axis];
-    const int64_t tie = int64_t(key == pivot) & int64_t(ties > 0);
-    const int64_t goes_left = int64_t(key < pivot) | tie;
+    const int tie = int(key == pivot) & int(ties > 0);
+    const int64_t goes_left = int(key < pivot) | tie;
     ties -= tie;
     segment->spare[to_right ^ ((to_left ^ to_right) & -goes_left)] = segment->points[i];
     to_left += goes_left;

@@ -139,7 +139,7 @@ struct RegisterList {
     d.store(values);
     do {
       const int lane = __builtin_ctz(hits);
-      insert(values[lane], indices[lane]);
+      insert(values + lane, indices + lane);
       hits &= hits - 1;
     } while (hits);
     T d_out[kCapacity];
@@ -149,11 +149,11 @@ struct RegisterList {
     last_index = int32_t(i_out[k - 1]);
   }
 
-  void insert(T value, int32_t i) {
-    const Vec<T> d = Vec<T>::fill(value), new_index = lanes_of(i);
+  void insert(const T* value, const int32_t* i) {
+    const Vec<T> d = Vec<T>::fill(*value), new_index = lanes_of(*i);
     uint32_t ties = 0;
     for (int r = 0; r < R; ++r) ties |= bits(equal(d, dist2[r]));
-    if (ties) return insert_tied(value, i);
+    if (ties) return insert_tied(*value, *i);
     for (int r = R - 1; r >= 0; --r) {
       const Vec<T> left = shift_up(dist2[r], r ? dist2[r - 1] : Vec<T>::fill(-__builtin_inf()));
       const Vec<T> left_index = shift_up(index[r], index[r ? r - 1 : 0]);
