@@ -41,9 +41,10 @@ class DisplacementField:
 
 
 def align_to(reference: Tensor, points: Tensor) -> Tensor:
-    """Scale and place a cloud so that it stands where a reference stands and differs least in size.
+    """Scale and place a cloud so that it stands where a reference stands and as much as possible keeps its size.
 
-    Both are anchored at the bottom centre of their bounding boxes; the scale is the least-squares one.
+    Attributes are ratios, so an edit leaves the size free. The scale here is the least-squares one about the centroids:
+    a higher seat means longer legs, not a smaller chair. Then the bottom centres of the bounding boxes meet.
 
     Args:
         reference: ``[N, 3]``.
@@ -52,10 +53,9 @@ def align_to(reference: Tensor, points: Tensor) -> Tensor:
     Returns:
         ``[N, 3]``.
     """
-    anchor, own = _bottom_centre(reference), _bottom_centre(points)
-    fixed, free = reference - anchor, points - own
-    scale = (fixed * free).sum() / free.square().sum()
-    return anchor + scale * free
+    fixed, free = reference - reference.mean(0), points - points.mean(0)
+    scaled = points * ((fixed * free).sum() / free.square().sum())
+    return scaled + _bottom_centre(reference) - _bottom_centre(scaled)
 
 
 def _bottom_centre(points: Tensor) -> Tensor:

@@ -57,9 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
     print(_what_moved(edit))
 
     out = prepare_folder(arguments.out)
-    # Colours and labels travel with the points; normals turn with the surface, so better none than wrong ones.
-    kept = {} if edit.decoded else {name: value for name, value in cloud.channels.items() if name != "normal"}
-    PointCloud((edit.points @ rotation).numpy(), kept | {"moved": edit.moved.numpy()}).save(out / "edited.ply")
+    channels = _carried(cloud, edit) | {"moved": edit.moved.numpy()}
+    PointCloud((edit.points @ rotation).numpy(), channels).save(out / "edited.ply")
     _picture(out / "edit.png", points, edit, rows)
     facts: dict[str, Any] = {
         "requested": edit.requested,
@@ -105,6 +104,13 @@ def _turned(rotation: Any, quarters: int) -> Any:
     from pcgen.generator import turn
 
     return turn(rotation.T, quarters).T
+
+
+def _carried(cloud: PointCloud, edit: Edit) -> dict[str, Any]:
+    """Colours and labels travel with moved points; normals would have to turn with the surface, so better none."""
+    if edit.decoded:
+        return {}
+    return {name: values for name, values in cloud.channels.items() if name == "color" or values.ndim == 1}
 
 
 def _rows(generator: Generator, edit: Edit) -> list[list[str]]:
