@@ -32,7 +32,8 @@ def run(root, model):
         points = realshapes.load(root, record).tensor()
         values, measurable = generator.measure(points)
         if not measurable.all():
-            print(f"left out: {record.id}, a chair without a measurable {generator.specs[int(measurable.int().argmin())].name}")
+            missing = generator.specs[int(measurable.int().argmin())].name
+            print(f"left out: {record.id}, whose {missing} is not measurable")
             continue
         for column, spec in enumerate(generator.specs):
             for wanted in requests(spec, values[column].item()) if spec in specs else []:
@@ -64,7 +65,9 @@ def run(root, model):
 
 
 def table(rows):
-    print(f"{'attribute':<12}{'edits':>6}{'median error':>14}{'90 %':>8}{'within 5 %':>12}{'others drift':>14}{'ms':>7}")
+    print(
+        f"{'attribute':<12}{'edits':>6}{'median error':>14}{'90 %':>8}{'within 5 %':>12}{'others drift':>14}{'ms':>7}"
+    )
     for name in dict.fromkeys(row["attribute"] for row in rows):
         mine = [row for row in rows if row["attribute"] == name]
         error = np.array([row["error"] for row in mine])

@@ -7,7 +7,8 @@ __all__ = ["DisplacementField", "align_to"]
 import torch
 from torch import Tensor
 
-NEIGHBOURS = 8
+# Fewer follow single anchors and make thin legs wavy; more blur what should move apart.
+NEIGHBOURS = 64
 CHUNK = 4096
 
 
@@ -29,7 +30,7 @@ class DisplacementField:
         self.points, self.anchors = points, anchors
         parts = [torch.cdist(part, anchors).topk(NEIGHBOURS, largest=False) for part in points.split(CHUNK)]
         distance = torch.cat([part.values for part in parts])
-        self.index = torch.cat([part.indices for part in parts])  # [N, 8]
+        self.index = torch.cat([part.indices for part in parts])  # [N, 64]
         # Inverse distances, softened by the spacing of the anchors: no jump where a point meets an anchor.
         weight = 1 / (distance + distance.mean())
         self.weight = weight / weight.sum(1, keepdim=True)

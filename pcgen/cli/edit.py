@@ -15,7 +15,11 @@ EXAMPLES = """\
   pcgen edit chair.ply --set seat_height=0.5 -o out/
   pcgen edit chair.obj --set back_height=0.9 --set width=1.1
   pcgen edit chair.glb --set armrests=yes --up z --front x
-  pcgen edit chair_tubular --set seat_height=0.55    (a shipped example: no file needed)"""
+  pcgen edit chair_tubular --set seat_height=0.55    (a shipped example: no file needed)
+
+attributes of a chair:
+  seat_height   top of the seat, as a fraction of the height     back_height   back above the seat, over the width
+  width         overall width over depth                         armrests      yes or no"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="chair", help="shipped generator, or folder of one (%(default)s)")
     parser.add_argument("--points", type=int, help="points to sample on a mesh, or to keep of a cloud")
     parser.add_argument("--up", default="y", help="the file's upward axis: x y z -x -y -z (%(default)s)")
-    parser.add_argument("--front", help="the file's front axis; found by reconstruction where it is not given")
+    parser.add_argument("--front", help="the file's front axis, as in --front=-z; found by reconstruction if not given")
     parser.add_argument("--decoded", action="store_true", help="write the plain decode instead of the moved points")
     parser.add_argument("--seed", type=int, default=0, help="sampling of points on a mesh (%(default)s)")
 

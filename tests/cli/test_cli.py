@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from pcgen import PointCloud, assets
+from pcgen.attributes.chair import CHAIR_SPECS
 from pcgen.cli.main import main
 from pcgen.normalize import rotation_to_frame
 
@@ -87,6 +88,13 @@ def test_mistakes_are_sentences(arguments, message, capsys, tmp_path, monkeypatc
     printed = capsys.readouterr().err
     assert printed.startswith("pcgen: ") and message in printed and "Traceback" not in printed
     assert list(tmp_path.iterdir()) == []
+
+
+def test_help_names_every_attribute(capsys):
+    with pytest.raises(SystemExit):
+        main(["edit", "--help"])
+    printed = capsys.readouterr().out
+    assert all(spec.name in printed for spec in CHAIR_SPECS)
 
 
 @pytest.mark.parametrize("verb", ["edit", "generate", "train", "doctor"])
