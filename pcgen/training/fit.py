@@ -24,9 +24,10 @@ REAL_DRAWS = 2000
 CARD = """\
 # Generator: {category}
 
-An autoencoder ({parameters:.2f} M parameters, stored as float16; latent codes of length {latent}), a Gaussian-mixture
-prior over its codes, and a ridge plugin ({plugin:.0f} k numbers, {share:.1%} of the backbone) that edits {attributes}.
-Frame: +Y up, -Z front. Trained by pcgen {version} from the configuration below; data fingerprint `{fingerprint}`.
+- Backbone: an autoencoder of {parameters:.2f} M parameters, stored as float16; latent codes of length {latent}.
+- Prior: a Gaussian mixture over the codes.
+- Plugin: ridge directions, {plugin:.0f} k numbers, {share:.1%} of the backbone; edits {attributes}.
+- Frame: +Y up, -Z front. Trained by pcgen {version}; data fingerprint `{fingerprint}`.
 
 ## Measured
 
