@@ -77,12 +77,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _read(arguments: argparse.Namespace) -> PointCloud:
-    """The file, or the shipped example of that name where there is no such file."""
+    """The file; a name without suffix that is no file is a shipped example's."""
     from pcgen import assets
     from pcgen.pointcloud import PointCloud
 
     path = Path(arguments.file)
-    if not path.exists() and arguments.file in assets.names():
+    if not path.exists() and not path.suffix:
         path = assets.path(arguments.file)
     return PointCloud.load(path, num_points=arguments.points, seed=arguments.seed)
 
