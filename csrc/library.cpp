@@ -10,6 +10,9 @@ int64_t simd_level() { return static_cast<int64_t>(pcgen::simd_level().id); }
 STABLE_TORCH_LIBRARY(pcgen, m) {
   m.def("nearest(Tensor x, Tensor y, Tensor? y_lengths) -> Tensor");
   m.def("farthest_point_sample(Tensor points, int k, Tensor start, Tensor? lengths) -> Tensor");
+  m.def(
+      "emd(Tensor x, Tensor y, Tensor? lengths, Tensor? prices, bool squared, float tol, bool exact) "
+      "-> (Tensor, Tensor, Tensor, Tensor, Tensor)");
   m.def("simd_level() -> int");
 }
 

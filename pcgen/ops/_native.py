@@ -24,6 +24,8 @@ SIMD_LEVELS = ("portable", "avx2", "avx512")
 SCHEMAS = {
     "nearest": "(Tensor x, Tensor y, Tensor? y_lengths) -> Tensor",
     "farthest_point_sample": "(Tensor points, int k, Tensor start, Tensor? lengths) -> Tensor",
+    "emd": "(Tensor x, Tensor y, Tensor? lengths, Tensor? prices, bool squared, float tol, bool exact) "
+    "-> (Tensor, Tensor, Tensor, Tensor, Tensor)",
 }
 
 _state: dict[str, NativeStatus] = {}
