@@ -15,6 +15,9 @@ STABLE_TORCH_LIBRARY(pcgen, m) {
   m.def(
       "spatial_index_knn(Tensor query, Tensor leaves, Tensor index, Tensor boxes, Tensor least, int k, float radius)"
       " -> (Tensor, Tensor)");
+  m.def(
+      "emd(Tensor x, Tensor y, Tensor? lengths, Tensor? prices, bool squared, float tol, bool exact) "
+      "-> (Tensor, Tensor, Tensor, Tensor, Tensor)");
   m.def("simd_level() -> int");
 }
 

@@ -7,7 +7,8 @@ __all__ = ["DisplacementField", "align_to"]
 import torch
 from torch import Tensor
 
-NEIGHBOURS = 8
+# Fewer follow single anchors and make thin legs wavy; more blur what should move apart.
+NEIGHBOURS = 64
 CHUNK = 4096
 
 
@@ -29,7 +30,7 @@ class DisplacementField:
         self.points, self.anchors = points, anchors
         parts = [torch.cdist(part, anchors).topk(NEIGHBOURS, largest=False) for part in points.split(CHUNK)]
         distance = torch.cat([part.values for part in parts])
-        self.index = torch.cat([part.indices for part in parts])  # [N, 8]
+        self.index = torch.cat([part.indices for part in parts])  # [N, 64]
         # Inverse distances, softened by the spacing of the anchors: no jump where a point meets an anchor.
         weight = 1 / (distance + distance.mean())
         self.weight = weight / weight.sum(1, keepdim=True)
@@ -41,9 +42,10 @@ class DisplacementField:
 
 
 def align_to(reference: Tensor, points: Tensor) -> Tensor:
-    """Scale and place a cloud so that it stands where a reference stands and differs least in size.
+    """Scale and place a cloud so that it stands where a reference stands and as much as possible keeps its size.
 
-    Both are anchored at the bottom centre of their bounding boxes; the scale is the least-squares one.
+    Attributes are ratios, so an edit leaves the size free. The scale here is the least-squares one about the centroids:
+    a higher seat means longer legs, not a smaller chair. Then the bottom centres of the bounding boxes meet.
 
     Args:
         reference: ``[N, 3]``.
@@ -52,10 +54,9 @@ def align_to(reference: Tensor, points: Tensor) -> Tensor:
     Returns:
         ``[N, 3]``.
     """
-    anchor, own = _bottom_centre(reference), _bottom_centre(points)
-    fixed, free = reference - anchor, points - own
-    scale = (fixed * free).sum() / free.square().sum()
-    return anchor + scale * free
+    fixed, free = reference - reference.mean(0), points - points.mean(0)
+    scaled = points * ((fixed * free).sum() / free.square().sum())
+    return scaled + _bottom_centre(reference) - _bottom_centre(scaled)
 
 
 def _bottom_centre(points: Tensor) -> Tensor:

@@ -143,9 +143,8 @@ class Generator:
             new = self._steer(latent, target, mask, lambda z: self.backbone.decode(z, 2048))
             edited = align_to(*self.backbone.decode(torch.cat([latent, new]), len(given)))
         else:
-            anchors = self.backbone.decode(latent)[0]
-            probe, field = DisplacementField(steering, anchors), DisplacementField(given, anchors)
-            new = self._steer(latent, target, mask, lambda z: probe.apply(self.backbone.decode(z)[0])[None])
+            field = DisplacementField(given, self.backbone.decode(latent)[0])
+            new = self._steer(latent, target, mask, lambda z: _halves(field.apply(self.backbone.decode(z)[0]))[0][None])
             edited = align_to(given, field.apply(self.backbone.decode(new)[0]))
 
         after = edited if decoded else _halves(edited)[1]

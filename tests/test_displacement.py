@@ -15,7 +15,7 @@ def test_nothing_moves_when_nothing_changed():
 
 
 def test_a_stretch_is_carried_over():
-    points, anchors = cloud(500, 0), cloud(2000, 1)
+    points, anchors = cloud(500, 0), cloud(4000, 1)
     stretch = torch.tensor([1.0, 1.5, 1.0])
     moved = DisplacementField(points, anchors).apply(anchors * stretch)
     inside = ((points > 0.1) & (points < 0.9)).all(1)
@@ -25,9 +25,9 @@ def test_a_stretch_is_carried_over():
 def test_only_the_neighbourhood_of_what_moved_moves():
     points, anchors = cloud(500, 0), cloud(1000, 1)
     changed = anchors.clone()
-    changed[anchors[:, 0] < 0.3] += 1
+    changed[anchors[:, 0] < 0.2] += 1
     moved = (DisplacementField(points, anchors).apply(changed) - points).norm(dim=1)
-    assert (moved[points[:, 0] > 0.6] == 0).all() and (moved[points[:, 0] < 0.1] > 1.5).all()
+    assert (moved[points[:, 0] > 0.7] == 0).all() and (moved[points[:, 0] < 0.05] > 0.8).all()
 
 
 @settings(deadline=None, max_examples=30)

@@ -10,6 +10,7 @@ from pcgen import assets
 from pcgen.data.layouts import realshapes as layout
 from pcgen.errors import InputError
 from pcgen.generator import turn
+from pcgen.normalize import unit_diagonal
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +82,9 @@ def test_samples_have_the_requested_attributes(generator):
 
 
 def test_samples_are_seeded_and_differ(generator):
-    assert torch.equal(generator.sample(4, seed=1)[:2], generator.sample(2, seed=1))
-    assert not torch.equal(generator.sample(2, seed=1), generator.sample(2, seed=2))
+    two = generator.sample(2, seed=1)
+    torch.testing.assert_close(generator.sample(4, seed=1)[:2], two, atol=1e-5, rtol=0)
+    assert (generator.sample(2, seed=2) - two).abs().mean() > 0.05 and (two[0] - two[1]).abs().mean() > 0.05
 
 
 def test_reconstruction_stays_in_place(generator, chair):
@@ -95,8 +97,6 @@ def test_interpolation_ends_at_its_ends(generator, chair):
     other = assets.load("chair_tubular").tensor()
     path = generator.interpolate(chair, other, steps=5, num_points=256)
     assert path.shape == (5, 256, 3)
-    from pcgen.normalize import unit_diagonal
-
     latent = generator.backbone.encode(unit_diagonal(other).apply(other)[None])
     torch.testing.assert_close(path[-1], generator.backbone.decode(latent, 256)[0], atol=1e-5, rtol=0)
 

@@ -31,8 +31,8 @@ void nearest(const T* queries, int64_t n, const T* targets, int64_t m, int64_t* 
         const Vec<T> y = Vec<T>::load(ty + j);
         const Vec<T> z = Vec<T>::load(tz + j);
         for (int q = 0; q < kQueries; ++q) {
-          const Vec<T> d = distance2<T>(Vec<T>::fill(query[q][0]) - x, Vec<T>::fill(query[q][1]) - y,
-                                        Vec<T>::fill(query[q][2]) - z);
+          const Vec<T> d =
+              distance2<T>(Vec<T>::fill(query[q][0]) - x, Vec<T>::fill(query[q][1]) - y, Vec<T>::fill(query[q][2]) - z);
           least[q] = Vec<T>::min(least[q], d);
         }
       }

@@ -15,7 +15,11 @@ EXAMPLES = """\
   pcgen edit chair.ply --set seat_height=0.5 -o out/
   pcgen edit chair.obj --set back_height=0.9 --set width=1.1
   pcgen edit chair.glb --set armrests=yes --up z --front x
-  pcgen edit chair_tubular --set seat_height=0.55    (a shipped example: no file needed)"""
+  pcgen edit chair_tubular --set seat_height=0.55    (a shipped example: no file needed)
+
+attributes of a chair:
+  seat_height   top of the seat, as a fraction of the height     back_height   back above the seat, over the width
+  width         overall width over depth                         armrests      yes or no"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="chair", help="shipped generator, or folder of one (%(default)s)")
     parser.add_argument("--points", type=int, help="points to sample on a mesh, or to keep of a cloud")
     parser.add_argument("--up", default="y", help="the file's upward axis: x y z -x -y -z (%(default)s)")
-    parser.add_argument("--front", help="the file's front axis; found by reconstruction where it is not given")
+    parser.add_argument("--front", help="the file's front axis, as in --front=-z; found by reconstruction if not given")
     parser.add_argument("--decoded", action="store_true", help="write the plain decode instead of the moved points")
     parser.add_argument("--seed", type=int, default=0, help="sampling of points on a mesh (%(default)s)")
 
@@ -57,9 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
     print(_what_moved(edit))
 
     out = prepare_folder(arguments.out)
-    # Colours and labels travel with the points; normals turn with the surface, so better none than wrong ones.
-    kept = {} if edit.decoded else {name: value for name, value in cloud.channels.items() if name != "normal"}
-    PointCloud((edit.points @ rotation).numpy(), kept | {"moved": edit.moved.numpy()}).save(out / "edited.ply")
+    channels = _carried(cloud, edit) | {"moved": edit.moved.numpy()}
+    PointCloud((edit.points @ rotation).numpy(), channels).save(out / "edited.ply")
     _picture(out / "edit.png", points, edit, rows)
     facts: dict[str, Any] = {
         "requested": edit.requested,
@@ -74,12 +77,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _read(arguments: argparse.Namespace) -> PointCloud:
-    """The file, or the shipped example of that name where there is no such file."""
+    """The file; a name without suffix that is no file is a shipped example's."""
     from pcgen import assets
     from pcgen.pointcloud import PointCloud
 
     path = Path(arguments.file)
-    if not path.exists() and arguments.file in assets.names():
+    if not path.exists() and not path.suffix:
         path = assets.path(arguments.file)
     return PointCloud.load(path, num_points=arguments.points, seed=arguments.seed)
 
@@ -105,6 +108,13 @@ def _turned(rotation: Any, quarters: int) -> Any:
     from pcgen.generator import turn
 
     return turn(rotation.T, quarters).T
+
+
+def _carried(cloud: PointCloud, edit: Edit) -> dict[str, Any]:
+    """Colours and labels travel with moved points; normals would have to turn with the surface, so better none."""
+    if edit.decoded:
+        return {}
+    return {name: values for name, values in cloud.channels.items() if name == "color" or values.ndim == 1}
 
 
 def _rows(generator: Generator, edit: Edit) -> list[list[str]]:

@@ -57,7 +57,7 @@ class PointNetEncoder(nn.Module):
 
     def forward(self, points: Tensor) -> Tensor:
         """Codes ``[B, D]`` of clouds ``[B, N, 3]``."""
-        if torch.is_grad_enabled():
+        if self.training and torch.is_grad_enabled():
             with torch.no_grad(), torch.autocast(points.device.type, torch.bfloat16, enabled=_fast_bfloat16(points)):
                 winners = self._features(points).max(dim=1)[1]  # [B, C]; max()[1] is faster than argmax on a CPU
             points = points.gather(1, winners[..., None].expand(-1, -1, 3))

@@ -30,6 +30,8 @@ SCHEMAS = {
         "(Tensor query, Tensor leaves, Tensor index, Tensor boxes, Tensor least, int k, float radius)"
         " -> (Tensor, Tensor)"
     ),
+    "emd": "(Tensor x, Tensor y, Tensor? lengths, Tensor? prices, bool squared, float tol, bool exact) "
+    "-> (Tensor, Tensor, Tensor, Tensor, Tensor)",
 }
 
 _state: dict[str, NativeStatus] = {}

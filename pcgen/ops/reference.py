@@ -6,10 +6,12 @@ below 256 MB by chunking.
 
 from __future__ import annotations
 
-__all__ = ["distance2", "farthest_point_sample", "knn", "nearest", "spatial_index", "spatial_index_knn"]
+__all__ = ["distance2", "emd", "farthest_point_sample", "knn", "nearest", "spatial_index", "spatial_index_knn"]
 
 import torch
 from torch import Tensor
+
+from pcgen.errors import UnavailableError
 
 MAX_BYTES = 256 * 2**20
 
@@ -214,3 +216,76 @@ def farthest_point_sample(points: Tensor, k: int, start: Tensor, lengths: Tensor
         rank = torch.minimum(rank, distance2(points, points[rows, last][:, None]))
         last = (rank == rank.amax(1, keepdim=True)).to(torch.uint8).argmax(1)
     return index
+
+
+def emd(
+    x: Tensor, y: Tensor, lengths: Tensor | None, prices: Tensor | None, squared: bool, tol: float, exact: bool
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Optimal assignment by shortest augmenting paths, O(N³): always exact, whatever ``prices``, ``tol``, ``exact``.
+
+    Args:
+        x: ``[B, N, 3]``.
+        y: ``[B, N, 3]``.
+        lengths: valid points per pair ``[B]``, or None.
+        prices: unused.
+        squared: squared distance as cost.
+        tol: unused.
+        exact: unused.
+
+    Returns:
+        ``assignment [B, N]`` int64, ``prices [B, N]``, ``lower_bound [B]``, ``gap [B]`` float64, ``converged [B]``.
+
+    Raises:
+        UnavailableError: not on the CPU, where this would take minutes without a word.
+    """
+    if x.device.type != "cpu":
+        raise UnavailableError(f"emd has no kernel for {x.device.type}; move both clouds to the CPU with .cpu()")
+    batch, n = x.shape[:2]
+    assignment = torch.full((batch, n), -1)
+    prices = torch.zeros(batch, n, dtype=torch.float64)
+    lower_bound, gap = torch.zeros(2, batch, dtype=torch.float64)
+    for b in range(batch):
+        count = n if lengths is None else int(lengths[b].clamp(0, n))
+        a, c = x[b, :count].double(), y[b, :count].double()
+        if not (a.isfinite().all() and c.isfinite().all()):
+            lower_bound[b] = gap[b] = torch.nan
+            continue
+        dist2 = distance2(a[:, None], c[None])
+        cost = dist2 if squared else dist2.sqrt()
+        if count:
+            assignment[b, :count], prices[b, :count] = _assign(cost)
+            lower_bound[b] = cost[torch.arange(count), assignment[b, :count]].mean()
+    return assignment, prices, lower_bound, gap, ~gap.isnan()
+
+
+def _assign(cost: Tensor) -> tuple[Tensor, Tensor]:
+    """The Hungarian method on ``cost [n, n]``: the optimal target of each row, and prices >= 0 that prove it."""
+    n = cost.shape[0]
+    owner = torch.full((n,), -1)
+    target = torch.full((n,), -1)
+    price = torch.zeros(n, dtype=torch.float64)
+    for start in range(n):
+        distance = torch.full((n,), torch.inf, dtype=torch.float64)
+        source = torch.full((n,), -1)
+        open_ = torch.ones(n, dtype=torch.bool)
+        row, base = start, 0.0
+        while True:
+            value = cost[row] + price
+            utility = value.min() if row == start else value[target[row]]
+            reached = base + value - utility
+            nearer = open_ & (reached < distance)
+            distance = torch.where(nearer, reached, distance)
+            source[nearer] = row
+            j = int(torch.where(open_, distance, torch.inf).argmin())
+            base = float(distance[j])
+            if owner[j] < 0:
+                break
+            open_[j] = False
+            row = int(owner[j])
+        price += torch.where(open_, 0, base - distance)
+        row = -1
+        while row != start:
+            row = int(source[j])
+            owner[j] = row
+            target[row], j = j, int(target[row])
+    return target, price

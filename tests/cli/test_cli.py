@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from pcgen import PointCloud, assets
+from pcgen.attributes.chair import CHAIR_SPECS
 from pcgen.cli.main import main
 from pcgen.normalize import rotation_to_frame
 
@@ -35,20 +36,19 @@ def test_edit_in_other_axes_gives_the_same_edit_in_those_axes(tmp_path):
     np.testing.assert_allclose(b @ rotation.T, a, atol=5e-3)
 
 
+def test_edit_keeps_colours_and_drops_what_ply_cannot_hold(tmp_path):
+    cloud = assets.load("chair_dining")
+    color = np.full((len(cloud), 3), 7, np.uint8)
+    channels = {"color": color, "normal": np.eye(3)[[0] * len(cloud)], "feature": np.zeros((len(cloud), 5))}
+    PointCloud(cloud.points, channels).save(tmp_path / "in.npz")
+    assert main(["edit", str(tmp_path / "in.npz"), "--set", "seat_height=0.5", "-o", str(tmp_path)]) == 0
+    edited = PointCloud.load(tmp_path / "edited.ply")
+    assert sorted(edited.channels) == ["color", "moved"] and (edited.channels["color"] == 7).all()
+
+
 def test_generate_writes_what_it_draws(tmp_path, capsys):
-    arguments = [
-        "generate",
-        "chair",
-        "-n",
-        "3",
-        "--points",
-        "300",
-        "--set",
-        "seat_height=0.5",
-        "-o",
-        str(tmp_path / "g"),
-    ]
-    assert main(arguments) == 0
+    out = str(tmp_path / "g")
+    assert main(["generate", "chair", "-n", "3", "--points", "300", "--set", "seat_height=0.5", "-o", out]) == 0
     assert sorted(path.name for path in (tmp_path / "g").iterdir()) == [
         "000.ply",
         "001.ply",
@@ -88,6 +88,13 @@ def test_mistakes_are_sentences(arguments, message, capsys, tmp_path, monkeypatc
     printed = capsys.readouterr().err
     assert printed.startswith("pcgen: ") and message in printed and "Traceback" not in printed
     assert list(tmp_path.iterdir()) == []
+
+
+def test_help_names_every_attribute(capsys):
+    with pytest.raises(SystemExit):
+        main(["edit", "--help"])
+    printed = capsys.readouterr().out
+    assert all(spec.name in printed for spec in CHAIR_SPECS)
 
 
 @pytest.mark.parametrize("verb", ["edit", "generate", "train", "doctor"])

@@ -3,7 +3,7 @@
 # the given Python's torch and its dependencies; use it there, away from the checkout.
 #   tests/packaging/check_wheel.sh .venv/bin/python
 set -euo pipefail
-python=$1
+python=$(realpath -s "$1")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -30,9 +30,9 @@ PCGEN_REQUIRE_NATIVE=1 venv/bin/pcgen edit chair_dining --set seat_height=0.5 -o
 [ -s edit/edited.ply ] && [ -s edit/edit.png ]
 
 # No compiler, no torch: pure Python still installs when asked, and a missing torch is one sentence.
-PCGEN_NATIVE=0 venv/bin/pip wheel --quiet --no-deps -w pure source
+PCGEN_NATIVE=0 venv/bin/pip wheel --quiet --no-deps -w pure ./source
 ! "$python" -m zipfile -l pure/*.whl | grep -q "_C" || { echo "PCGEN_NATIVE=0 built a library" && exit 1; }
 rm "$site/borrowed.pth"
-if venv/bin/pip wheel --no-deps -w none source >log 2>&1; then echo "built without torch" && exit 1; fi
+if venv/bin/pip wheel --no-deps -w none ./source >log 2>&1; then echo "built without torch" && exit 1; fi
 grep -q "pcgen: torch is not installed for .*; run .pip install torch. first" log || { cat log && exit 1; }
 echo "the wheel is good: $(basename "$wheel")"

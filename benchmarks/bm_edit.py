@@ -1,0 +1,95 @@
+"""How exactly edits of real chairs reach their requests, and how little else changes.
+
+Every chair of the folder's test split, none of which the shipped model saw, is asked for values spread over each
+attribute's range. Values are read on points that did not steer the edit.
+
+    python benchmarks/bm_edit.py path/to/realshapes
+    python benchmarks/bm_edit.py path/to/realshapes --model runs/chair --json edit.json
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+
+import pcgen
+from pcgen.data.layouts import realshapes
+
+STEPS = (-0.2, -0.1, 0.1, 0.2)  # of the attribute's range, added to what the chair has
+
+
+def requests(spec, value):
+    return [value + step * (spec.high - spec.low) for step in STEPS]
+
+
+def run(root, model):
+    generator = pcgen.load(model)
+    specs = [spec for spec in generator.specs if spec.kind == "continuous"]
+    rows = []
+    for record in realshapes.list_shapes(root, "chair", split="test"):
+        points = realshapes.load(root, record).tensor()
+        values, measurable = generator.measure(points)
+        if not measurable.all():
+            missing = generator.specs[int(measurable.int().argmin())].name
+            print(f"left out: {record.id}, whose {missing} is not measurable")
+            continue
+        for column, spec in enumerate(generator.specs):
+            for wanted in requests(spec, values[column].item()) if spec in specs else []:
+                if not spec.low <= wanted <= spec.high:
+                    continue
+                start = time.perf_counter()
+                edit = generator.edit(points, **{spec.name: wanted})
+                seconds = time.perf_counter() - start
+                span = spec.high - spec.low
+                drift = [
+                    abs(edit.after[other.name] - edit.before[other.name]) / (other.high - other.low)
+                    for other in specs
+                    if other is not spec
+                ]
+                rows.append(
+                    {
+                        "chair": record.id,
+                        "attribute": spec.name,
+                        "requested": wanted,
+                        "before": edit.before[spec.name],
+                        "after": edit.after[spec.name],
+                        "error": abs(edit.after[spec.name] - wanted) / span,
+                        "drift": float(np.mean(drift)),
+                        "armrests_kept": edit.after["armrests"] == edit.before["armrests"],
+                        "seconds": seconds,
+                    }
+                )
+    return rows
+
+
+def table(rows):
+    print(
+        f"{'attribute':<12}{'edits':>6}{'median error':>14}{'90 %':>8}{'within 5 %':>12}{'others drift':>14}{'ms':>7}"
+    )
+    for name in dict.fromkeys(row["attribute"] for row in rows):
+        mine = [row for row in rows if row["attribute"] == name]
+        error = np.array([row["error"] for row in mine])
+        drift, seconds = (np.median([row[key] for row in mine]) for key in ("drift", "seconds"))
+        print(
+            f"{name:<12}{len(mine):>6}{np.median(error):>14.2%}{np.quantile(error, 0.9):>8.1%}"
+            f"{np.mean(error < 0.05):>12.0%}{drift:>14.2%}{seconds * 1e3:>7.0f}"
+        )
+    print("errors and drifts are shares of the attribute's range of requests")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("realshapes", type=Path, help="folder of real shapes with its manifest.csv")
+    parser.add_argument("--model", default="chair", help="shipped generator, or folder of one (%(default)s)")
+    parser.add_argument("--json", type=Path, help="write every edit to this file")
+    arguments = parser.parse_args()
+    rows = run(arguments.realshapes, arguments.model)
+    table(rows)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+#include "kernels/cpu/emd_solve.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "kernels/cpu/emd_paths.h"
+
+namespace pcgen {
+namespace {
+
+// All measured; they have an influence on time only.
+constexpr int64_t kCoarsest = 64;           // pairs of up to so many points are solved without a coarser one
+constexpr double kCoarseTol = 5;            // a coarser pair is solved to so many times the tolerance
+constexpr double kFirstEpsilon = 10;        // epsilon after a coarser pair, in units of the final one
+constexpr double kEpsilonStep = 5;          // from phase to phase
+constexpr double kTolBeforePaths = 2e-4;    // where the exact mode leaves the auction
+constexpr double kExactTol = 1e-9;          // what counts as optimal
+constexpr int64_t kPatience = 16;           // bids per point after which epsilon was too small to begin with
+constexpr double kEpsilonRetreat = 10;      // how much larger it becomes then
+constexpr int64_t kMaxBidsPerPoint = 5000;  // all in all
+
+// The longest cost between the bounding boxes' corners.
+double largest_cost(const std::vector<double>& x, const std::vector<double>& y, bool squared) {
+  double dist2 = 0;
+  for (size_t axis = 0; axis < 3; ++axis) {
+    double low = x[axis], high = x[axis];
+    for (const auto* points : {&x, &y}) {
+      for (size_t i = axis; i < points->size(); i += 3) {
+        low = std::min(low, (*points)[i]);
+        high = std::max(high, (*points)[i]);
+      }
+    }
+    dist2 += (high - low) * (high - low);
+  }
+  return squared ? dist2 : std::sqrt(dist2);
+}
+
+// Runs of kFan points replaced by their centroid. Both clouds of a pair have the same runs, so equally much mass.
+std::vector<double> coarser(const std::vector<double>& points) {
+  const int64_t n = points.size() / 3, m = (n + kFan - 1) / kFan;
+  std::vector<double> centroids(3 * m, 0.0);
+  for (int64_t k = 0; k < m; ++k) {
+    const int64_t first = k * kFan, last = std::min(n, first + kFan);
+    for (int64_t axis = 0; axis < 3; ++axis) {
+      for (int64_t i = first; i < last; ++i) centroids[3 * k + axis] += points[3 * i + axis];
+      centroids[3 * k + axis] /= last - first;
+    }
+  }
+  return centroids;
+}
+
+// Prices of y by the dual of a coarser pair: the highest that leave each coarse point of x its utility.
+std::vector<double> interpolate(Auction& coarse, const std::vector<double>& coarse_x, const std::vector<double>& y,
+                                bool squared) {
+  std::vector<double> offers(coarse.size()), prices(y.size() / 3);
+  for (int64_t i = 0; i < coarse.size(); ++i) offers[i] = -coarse.utility(i);
+  Auction back(y, coarse_x, offers, squared);
+  for (size_t j = 0; j < prices.size(); ++j) prices[j] = -back.utility(j);
+  return prices;
+}
+
+// Prices count by their differences only.
+std::vector<double> from_zero(std::vector<double> prices) {
+  const double least = *std::min_element(prices.begin(), prices.end());
+  for (double& price : prices) price -= least;
+  return prices;
+}
+
+// Auctions with falling epsilon until the certificate is good enough. Prices stay from phase to phase, assignments do
+// not. A phase that drags on shows that the prices were worse than epsilon, which then grows again.
+void refine(EmdSolution& solution, double epsilon, double least_epsilon, double tol) {
+  Auction& auction = *solution.auction;
+  const int64_t n = auction.size(), most = kMaxBidsPerPoint * n;
+  int64_t patience = kPatience * n;
+  while (true) {
+    auction.release();
+    const bool complete = auction.assign(epsilon, std::min(patience, most - auction.bids()));
+    const bool last = auction.bids() >= most || epsilon <= least_epsilon;
+    if (!complete && !last) {
+      epsilon *= kEpsilonRetreat;
+      patience *= 2;
+      continue;
+    }
+    auction.complete();
+    solution.primal = auction.primal();
+    solution.lower_bound = std::clamp(auction.dual(), 0.0, solution.primal);
+    solution.converged = solution.primal - solution.lower_bound <= tol * solution.primal;
+    if (solution.converged || last) return;
+    // Nobody loses more than epsilon, so this epsilon is surely small enough; do not go far below it.
+    const double sufficient = 0.9 * tol * solution.primal;
+    epsilon = std::max({epsilon / kEpsilonStep, std::min(epsilon / 1.5, sufficient), least_epsilon});
+  }
+}
+
+}  // namespace
+
+EmdSolution solve_emd(const std::vector<double>& x, const std::vector<double>& y, const std::vector<double>& start,
+                      EmdOptions options) {
+  const int64_t n = x.size() / 3;
+  const bool squared = options.squared;
+  const double tol = options.exact ? kTolBeforePaths : options.tol;
+  const double largest = largest_cost(x, y, squared);
+  const double least_epsilon = std::max(1e-15 * largest, std::numeric_limits<double>::min());
+
+  EmdSolution solution{};
+  double epsilon = largest / 4;
+  std::vector<double> prices(n, 0.0);
+  if (n > kCoarsest) {
+    const std::vector<double> coarse_x = coarser(x), coarse_y = coarser(y);
+    const EmdSolution coarse = solve_emd(coarse_x, coarse_y, {}, {squared, kCoarseTol * tol, false});
+    prices = from_zero(interpolate(*coarse.auction, coarse_x, y, squared));
+    epsilon = kFirstEpsilon * tol * coarse.primal;
+  }
+  solution.auction = std::make_unique<Auction>(x, y, prices, squared);
+  if (!start.empty()) {
+    auto warm = std::make_unique<Auction>(x, y, from_zero(start), squared);
+    if (warm->dual() > solution.auction->dual()) {
+      solution.auction = std::move(warm);
+      epsilon /= kFirstEpsilon;
+    }
+  }
+  refine(solution, std::max(epsilon, least_epsilon), least_epsilon, tol);
+  if (options.exact) {
+    make_optimal(*solution.auction, std::max(tol * solution.primal, least_epsilon));
+    solution.primal = solution.auction->primal();
+    solution.lower_bound = std::clamp(solution.auction->dual(), 0.0, solution.primal);
+    solution.converged = solution.primal - solution.lower_bound <= kExactTol * solution.primal;
+  }
+  return solution;
+}
+
+}  // namespace pcgen
