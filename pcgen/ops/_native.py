@@ -22,7 +22,10 @@ PACKAGE = Path(__file__).resolve().parent.parent
 SIMD_LEVELS = ("portable", "avx2", "avx512")
 
 SCHEMAS = {
-    "nearest": "(Tensor x, Tensor y, Tensor? y_lengths) -> Tensor",
+    "nearest": "(Tensor x, Tensor y, Tensor? x_lengths, Tensor? y_lengths) -> (Tensor dist2, Tensor index)",
+    "nearest_both": "(Tensor x, Tensor y, Tensor? x_lengths, Tensor? y_lengths)"
+    " -> (Tensor dist2_x, Tensor index_x, Tensor dist2_y, Tensor index_y)",
+    "nearest_backward": "(Tensor grad, Tensor x, Tensor y, Tensor index) -> (Tensor grad_x, Tensor grad_y)",
     "farthest_point_sample": "(Tensor points, int k, Tensor start, Tensor? lengths) -> Tensor",
 }
 

@@ -6,7 +6,7 @@ below 256 MB by chunking.
 
 from __future__ import annotations
 
-__all__ = ["distance2", "farthest_point_sample", "nearest"]
+__all__ = ["distance2", "farthest_point_sample", "nearest", "nearest_backward", "nearest_both"]
 
 import torch
 from torch import Tensor
@@ -15,20 +15,20 @@ MAX_BYTES = 256 * 2**20
 
 
 def distance2(x: Tensor, y: Tensor) -> Tensor:
-    """Squared distances as the kernels round them: ``fma(dz, dz, fma(dy, dy, dx * dx))``.
+    """Squared distances as the kernels round them: ``fma(dz, dz, fma(dy, dy, dx * dx))``, and so on.
 
     In float32 each fused step is emulated by float64, where the product of two float32 numbers is exact.
 
     Args:
-        x: ``[..., 3]``.
-        y: ``[..., 3]``, broadcast against ``x``.
+        x: ``[..., D]``.
+        y: ``[..., D]``, broadcast against ``x``.
 
     Returns:
         ``[...]`` squared distances in the dtype of ``x``.
     """
-    dx, dy, dz = (x - y).unbind(-1)
-    total = dx * dx
-    for d in (dy, dz):
+    first, *others = (x - y).unbind(-1)
+    total = first * first
+    for d in others:
         total = (d.double() * d.double() + total.double()).to(x.dtype)
     return total
 
@@ -41,33 +41,66 @@ def _valid(points: Tensor, lengths: Tensor | None) -> Tensor:
     return finite & (torch.arange(points.shape[1], device=points.device) < lengths[:, None])
 
 
-def nearest(x: Tensor, y: Tensor, y_lengths: Tensor | None) -> Tensor:
-    """Index of the nearest valid target; lowest index among ties; -1 for a query that is not finite or has no target.
+def nearest(
+    x: Tensor, y: Tensor, x_lengths: Tensor | None = None, y_lengths: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Squared distance and index of the nearest valid target; lowest index among ties.
 
     Args:
-        x: queries ``[B, N, 3]``.
-        y: targets ``[B, M, 3]``.
+        x: queries ``[B, N, D]``.
+        y: targets ``[B, M, D]``.
+        x_lengths: valid queries per cloud ``[B]``, or None.
         y_lengths: valid targets per cloud ``[B]``, or None.
 
     Returns:
-        ``[B, N]`` int64.
+        ``[B, N]`` in the dtype of ``x`` and ``[B, N]`` int64: NaN and -1 for a query that is not valid, inf and -1
+        where there is no target.
     """
     batch, n, m = x.shape[0], x.shape[1], y.shape[1]
+    dist2 = x.new_full((batch, n), torch.inf)
     index = torch.full((batch, n), -1, dtype=torch.int64, device=x.device)
-    if index.numel() == 0 or m == 0:
-        return index
     valid = _valid(y, y_lengths)
     targets = torch.where(valid[..., None], y, 0)
-    rows = max(1, MAX_BYTES // (m * 8 * 8))
+    rows = max(1, MAX_BYTES // (max(m, 1) * 8 * 8))
     for b in range(batch):
         if not valid[b].any():
             continue
         for start in range(0, n, rows):
             d = distance2(x[b, start : start + rows, None], targets[b, None])
             # An overflow is farther than any number but nearer than an invalid target.
-            d = torch.where(d.isinf(), torch.finfo(d.dtype).max, d).masked_fill(~valid[b], torch.inf)
-            index[b, start : start + rows] = (d == d.amin(1, keepdim=True)).to(torch.uint8).argmax(1)
-    return index.masked_fill(~x.isfinite().all(-1), -1)
+            order = torch.where(d.isinf(), torch.finfo(d.dtype).max, d).masked_fill(~valid[b], torch.inf)
+            i = (order == order.amin(1, keepdim=True)).to(torch.uint8).argmax(1)
+            dist2[b, start : start + rows] = d.gather(1, i[:, None])[:, 0]
+            index[b, start : start + rows] = i
+    unusable = ~_valid(x, x_lengths)
+    return dist2.masked_fill(unusable, torch.nan), index.masked_fill(unusable, -1)
+
+
+def nearest_both(
+    x: Tensor, y: Tensor, x_lengths: Tensor | None = None, y_lengths: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """:func:`nearest` from ``x`` to ``y`` and from ``y`` to ``x``."""
+    return *nearest(x, y, x_lengths, y_lengths), *nearest(y, x, y_lengths, x_lengths)
+
+
+def nearest_backward(grad: Tensor, x: Tensor, y: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+    """Gradients of the squared distances of :func:`nearest`; an index of -1 contributes nothing.
+
+    Args:
+        grad: ``[B, N]`` gradients of the squared distances.
+        x: ``[B, N, D]``.
+        y: ``[B, M, D]``.
+        index: ``[B, N]`` int64.
+
+    Returns:
+        Gradients ``[B, N, D]`` and ``[B, M, D]``.
+    """
+    to_x, to_y = torch.zeros_like(x), torch.zeros_like(y)
+    for b in range(x.shape[0]):
+        i = (index[b] >= 0).nonzero()[:, 0]
+        to_x[b, i] = 2 * grad[b, i, None] * (x[b, i] - y[b, index[b, i]])
+        to_y[b].index_add_(0, index[b, i], -to_x[b, i])
+    return to_x, to_y
 
 
 def farthest_point_sample(points: Tensor, k: int, start: Tensor, lengths: Tensor | None) -> Tensor:
