@@ -32,12 +32,13 @@ def require_clouds(
     name: str, points: Tensor | Pointclouds, lengths_name: str, lengths: Tensor | None
 ) -> tuple[Tensor, Tensor | None]:
     """Check points and lengths of a tensor, or take both from a ``Pointclouds``; return them with a batch dimension."""
-    if not isinstance(points, Tensor) and isinstance(points, Pointclouds):
-        if lengths is not None:
-            raise InputError(f"{name} has its own lengths, being a {type(points).__name__}; leave out {lengths_name}")
-        points, lengths = points.points_padded(), points.num_points_per_cloud()
-    batch = require_points(name, points)
-    return batch, require_lengths(lengths_name, lengths, batch)
+    if isinstance(points, Tensor) or not isinstance(points, Pointclouds):
+        batch = require_points(name, points)
+        return batch, require_lengths(lengths_name, lengths, batch)
+    if lengths is not None:
+        raise InputError(f"{name} has its own lengths, being a {type(points).__name__}; leave out {lengths_name}")
+    batch = require_points(name, points.points_padded())
+    return batch, require_lengths(lengths_name, points.num_points_per_cloud(), batch)
 
 
 def require_points(name: str, points: Any) -> Tensor:
@@ -52,7 +53,7 @@ def require_points(name: str, points: Any) -> Tensor:
 
 
 def require_same_batch(name: str, x: Tensor, other_name: str, y: Tensor) -> None:
-    """Check that two batches pair up: equal batch size, dimension, dtype and device."""
+    """Check that two batches pair up: equal batch size, dimension, device, and dtype except under autocast."""
     if x.shape[0] != y.shape[0]:
         raise InputError(
             f"{name} and {other_name} must have the same batch size, got {x.shape[0]} and {y.shape[0]}; "
@@ -60,7 +61,8 @@ def require_same_batch(name: str, x: Tensor, other_name: str, y: Tensor) -> None
         )
     if x.shape[2] != y.shape[2]:
         raise InputError(f"{name} and {other_name} must have the same dimension, got {x.shape[2]} and {y.shape[2]}")
-    if x.dtype != y.dtype:
+    autocast = torch.is_autocast_enabled(x.device.type) and torch.float64 not in (x.dtype, y.dtype)
+    if x.dtype != y.dtype and not autocast:
         raise InputTypeError(f"{name} and {other_name} must have the same dtype, got {x.dtype} and {y.dtype}")
     if x.device != y.device:
         raise InputError(f"{name} and {other_name} must be on one device, got {x.device} and {y.device}")

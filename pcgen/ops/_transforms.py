@@ -20,6 +20,8 @@ def in_transform(*tensors: Tensor) -> bool:
     """Whether a ``torch.func`` transform is active, or one of the tensors carries a forward-mode tangent."""
     if torch._C._functorch.peek_interpreter_stack() is not None:  # torch offers no public question for this
         return True
+    if torch.compiler.is_compiling():  # which knows forward mode as a transform only
+        return False
     return any(forward_ad.unpack_dual(tensor).tangent is not None for tensor in tensors)
 
 

@@ -19,3 +19,16 @@ def with_bad_points(points, share=0.2, seed=1):
     points[torch.rand(points.shape, generator=generator) < share / 6] = torch.nan
     points[torch.rand(points.shape, generator=generator) < share / 6] = torch.inf
     return points
+
+
+class Pointclouds:
+    """What the operators use of ``pytorch3d.structures.Pointclouds``: clouds of different sizes, padded with zeros."""
+
+    def __init__(self, points):
+        self._points = points
+
+    def points_padded(self):
+        return torch.nn.utils.rnn.pad_sequence(self._points, batch_first=True)
+
+    def num_points_per_cloud(self):
+        return torch.tensor([len(points) for points in self._points])
