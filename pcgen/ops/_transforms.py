@@ -18,7 +18,7 @@ from torch.autograd import forward_ad
 
 def in_transform(*tensors: Tensor) -> bool:
     """Whether a ``torch.func`` transform is active, or one of the tensors carries a forward-mode tangent."""
-    if torch._C._functorch.peek_interpreter_stack() is not None:  # torch offers no public question for this
+    if torch._C._are_functorch_transforms_active():  # torch offers no public question for this
         return True
     if torch.compiler.is_compiling():  # which knows forward mode as a transform only
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["CHAMFER_PRESETS", "ChamferPreset", "ChamferTerms", "chamfer_distance", "chamfer_terms"]
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, TypedDict, get_args
 
 import torch
@@ -175,18 +175,24 @@ def chamfer_terms(
     _require_known("directions", directions, Directions)
     _require_known("point_reduction", point_reduction, PointReduction)
     _require_known("batch_reduction", batch_reduction, BatchReduction)
+    if directions == "forward" and y_weights is not None:
+        raise InputError('y_weights have no use with directions="forward"; leave them out')
     found = _neighbours(x, y, x_lengths, y_lengths, directions)
+    weights = (x_weights, y_weights)[: len(found)]
+    for name, given, side in zip(("x_weights", "y_weights"), weights, found, strict=False):
+        _require_shape(name, given, side.index.shape)
 
     def reduced(per_point: list[Tensor]) -> Tensor:
-        weights = (x_weights, y_weights)
-        sides = [_over_points(values, w, point_reduction) for values, w in zip(per_point, weights, strict=False)]
+        sides = [_over_points(values, w, point_reduction) for values, w in zip(per_point, weights, strict=True)]
         return _over_batch(_over_directions(sides, directions), batch_reduction)
 
     distance = reduced([side.dist2 if squared else side.distance for side in found])
     normals = None
     if x_normals is not None and y_normals is not None:
-        pairs = ((x_normals, y_normals), (y_normals, x_normals))
-        normals = reduced([_angles(*pair, side.index) for pair, side in zip(pairs, found, strict=False)])
+        pairs = ((x_normals, y_normals), (y_normals, x_normals))[: len(found)]
+        for name, (given, _), side in zip(("x_normals", "y_normals"), pairs, found, strict=False):
+            _require_shape(name, given, (*side.index.shape, given.shape[-1]))
+        normals = reduced([_angles(*pair, side.index) for pair, side in zip(pairs, found, strict=True)])
     elif x_normals is not None or y_normals is not None:
         raise InputError("x_normals and y_normals belong together, got only one of them")
     return ChamferTerms(distance, normals, found[0], found[1] if len(found) == 2 else None)
@@ -195,6 +201,11 @@ def chamfer_terms(
 def _require_known(name: str, value: str, known: object) -> None:
     if value not in get_args(known):
         raise unknown_name(name, value, get_args(known))
+
+
+def _require_shape(name: str, values: Tensor | None, shape: Sequence[int]) -> None:
+    if values is not None and values.shape != tuple(shape):
+        raise InputError(f"{name} must have shape {list(shape)}, one row per point, got {list(values.shape)}")
 
 
 def _neighbours(
@@ -211,8 +222,6 @@ def _neighbours(
 
 def _angles(normals: Tensor, others: Tensor, index: Tensor) -> Tensor:
     """1 - |cos| between the normal of each point and that of its neighbour, ``[B, N]``; NaN where there is none."""
-    if normals.shape[:-1] != index.shape:
-        raise InputError(f"normals must have shape {[*index.shape, 'D']}, like points, got {list(normals.shape)}")
     cosine = cosine_similarity(normals, gather_points(others, index), dim=-1)
     return torch.where(index >= 0, 1 - cosine.abs(), torch.nan)
 
@@ -226,8 +235,6 @@ class _Side(NamedTuple):
 
 def _over_points(values: Tensor, weights: Tensor | None, reduction: PointReduction) -> _Side:
     """Mean or sum over the points that have a value; 0 for a cloud without any."""
-    if weights is not None and weights.shape != values.shape:
-        raise InputError(f"weights must have shape {list(values.shape)}, like points, got {list(weights.shape)}")
     valid = ~values.isnan() if weights is None else ~values.isnan() & (weights != 0)
     weights = valid.to(values.dtype) if weights is None else torch.where(valid, weights, 0)
     total = (weights * torch.where(valid, values, 0)).sum(-1)

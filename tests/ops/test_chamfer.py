@@ -302,7 +302,7 @@ X, Y = clouds(2, 5), clouds(2, 4)
         (lambda: chamfer_distance(X, Y, x_weights=torch.ones(2, 4)), r"x_weights must have shape \[2, 5\]"),
         (lambda: chamfer_distance(X, Y, directions="forward", y_weights=torch.ones(2, 4)), "y_weights"),
         (lambda: chamfer_terms(X, Y, x_normals=X), "belong together"),
-        (lambda: chamfer_terms(X, Y, x_normals=X, y_normals=X), r"y_normals must have shape \[2, 4, 'D'\]"),
+        (lambda: chamfer_terms(X, Y, x_normals=X, y_normals=X), r"y_normals must have shape \[2, 4, 3\]"),
         (lambda: f_score(X, Y, 0.0), "threshold must be positive, got 0.0"),
         (lambda: hausdorff_distance(X, Y[:1]), "same batch size"),
     ],
