@@ -8,13 +8,19 @@ int64_t simd_level() { return static_cast<int64_t>(pcgen::simd_level().id); }
 }  // namespace
 
 STABLE_TORCH_LIBRARY(pcgen, m) {
-  m.def("nearest(Tensor x, Tensor y, Tensor? y_lengths) -> Tensor");
+  m.def("nearest(Tensor x, Tensor y, Tensor? x_lengths, Tensor? y_lengths) -> (Tensor dist2, Tensor index)");
+  m.def(
+      "nearest_both(Tensor x, Tensor y, Tensor? x_lengths, Tensor? y_lengths)"
+      " -> (Tensor dist2_x, Tensor index_x, Tensor dist2_y, Tensor index_y)");
+  m.def("nearest_backward(Tensor grad, Tensor x, Tensor y, Tensor index) -> (Tensor grad_x, Tensor grad_y)");
   m.def("farthest_point_sample(Tensor points, int k, Tensor start, Tensor? lengths) -> Tensor");
-  m.def("knn(Tensor query, Tensor points, int k, float radius, Tensor? lengths) -> (Tensor, Tensor)");
+  m.def(
+      "knn(Tensor query, Tensor points, int k, float radius, Tensor? query_lengths, Tensor? points_lengths)"
+      " -> (Tensor, Tensor)");
   m.def("spatial_index(Tensor points, Tensor? lengths) -> (Tensor, Tensor, Tensor, Tensor)");
   m.def(
-      "spatial_index_knn(Tensor query, Tensor leaves, Tensor index, Tensor boxes, Tensor least, int k, float radius)"
-      " -> (Tensor, Tensor)");
+      "spatial_index_knn(Tensor query, Tensor? query_lengths, Tensor leaves, Tensor index, Tensor boxes, Tensor least,"
+      " int k, float radius) -> (Tensor, Tensor)");
   m.def(
       "emd(Tensor x, Tensor y, Tensor? lengths, Tensor? prices, bool squared, float tol, bool exact) "
       "-> (Tensor, Tensor, Tensor, Tensor, Tensor)");

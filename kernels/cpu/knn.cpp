@@ -35,8 +35,9 @@ std::vector<T> to_blocks(const T* points, int64_t count, int64_t dims) {
 }  // namespace
 
 template <typename T>
-void knn_exhaustive(const T* query, const T* points, const int64_t* lengths, int64_t batch, int64_t n, int64_t m,
-                    int64_t dims, int64_t k, T radius2, T* dist2, int64_t* index, ParallelFor parallel_for) {
+void knn_exhaustive(const T* query, const T* points, const int64_t* query_lengths, const int64_t* points_lengths,
+                    int64_t batch, int64_t n, int64_t m, int64_t dims, int64_t k, T radius2, T* dist2, int64_t* index,
+                    ParallelFor parallel_for) {
   const int64_t tasks = (n + kQueriesPerTask - 1) / kQueriesPerTask;
   for_range(parallel_for, batch * tasks, [&](int64_t begin, int64_t end) {
     std::vector<T> list_dist2(k), blocks;
@@ -46,7 +47,7 @@ void knn_exhaustive(const T* query, const T* points, const int64_t* lengths, int
     for (int64_t task = begin; task < end; ++task) {
       const int64_t b = task / tasks, first = task % tasks * kQueriesPerTask;
       if (b != packed) {
-        const int64_t count = lengths ? std::clamp<int64_t>(lengths[b], 0, m) : m;
+        const int64_t count = points_lengths ? std::clamp<int64_t>(points_lengths[b], 0, m) : m;
         blocks = to_blocks(points + b * m * dims, count, dims);
         packed = b;
       }
@@ -56,23 +57,25 @@ void knn_exhaustive(const T* query, const T* points, const int64_t* lengths, int
                                           list_index.data(), dist2 + row * k, index + row * k);
     }
   });
-  blank_unusable_queries(query, batch * n, dims, k, dist2, index, parallel_for);
+  blank_unusable_queries(query, query_lengths, batch, n, dims, k, dist2, index, parallel_for);
 }
 
 template <typename T>
-void blank_unusable_queries(const T* query, int64_t n, int64_t dims, int64_t k, T* dist2, int64_t* index,
-                            ParallelFor parallel_for) {
-  for_each(parallel_for, n, [&](int64_t i) {
-    if (all_finite(query + i * dims, dims)) return;
+void blank_unusable_queries(const T* query, const int64_t* lengths, int64_t batch, int64_t n, int64_t dims, int64_t k,
+                            T* dist2, int64_t* index, ParallelFor parallel_for) {
+  for_each(parallel_for, batch * n, [&](int64_t i) {
+    const bool inside = !lengths || i % n < lengths[i / n];
+    if (inside && all_finite(query + i * dims, dims)) return;
     std::fill_n(dist2 + i * k, k, std::numeric_limits<T>::quiet_NaN());
     std::fill_n(index + i * k, k, -1);
   });
 }
 
 #define PCGEN_INSTANTIATE(T)                                                                                           \
-  template void knn_exhaustive(const T*, const T*, const int64_t*, int64_t, int64_t, int64_t, int64_t, int64_t, T, T*, \
-                               int64_t*, ParallelFor);                                                                 \
-  template void blank_unusable_queries(const T*, int64_t, int64_t, int64_t, T*, int64_t*, ParallelFor);
+  template void knn_exhaustive(const T*, const T*, const int64_t*, const int64_t*, int64_t, int64_t, int64_t, int64_t, \
+                               int64_t, T, T*, int64_t*, ParallelFor);                                                 \
+  template void blank_unusable_queries(const T*, const int64_t*, int64_t, int64_t, int64_t, int64_t, T*, int64_t*,     \
+                                       ParallelFor);
 PCGEN_INSTANTIATE(float)
 PCGEN_INSTANTIATE(double)
 #undef PCGEN_INSTANTIATE

@@ -13,14 +13,6 @@ inline int64_t padded(int64_t n) { return (n + kChunk - 1) / kChunk * kChunk; }
 
 template <typename T>
 struct SimdKernels {
-  // index[i] = lowest index of the target nearest to query i. All queries are finite; padding targets are +inf.
-  // A query at distance inf from every target gets -1.
-  void (*nearest)(const T* queries,  // [n, 3]
-                  int64_t n,
-                  const T* targets,  // [3, m], m a multiple of kChunk
-                  int64_t m,
-                  int64_t* index);  // [n]
-
   // Greedy farthest-point order from `first`. dist2 starts as +inf for points that may be taken, -1 for points that
   // are taken only when no other is left, and -inf for padding; a taken point gets -2.
   void (*farthest)(const T* points,  // [3, n], n a multiple of kChunk

@@ -7,54 +7,6 @@ namespace {
 using pcgen::kChunk;
 
 template <typename T>
-void nearest(const T* queries, int64_t n, const T* targets, int64_t m, int64_t* index) {
-  constexpr int kQueries = 4;  // queries that share each load of a target register
-  constexpr int kWidth = Vec<T>::kWidth;
-  const T* tx = targets;
-  const T* ty = targets + m;
-  const T* tz = targets + 2 * m;
-
-  for (int64_t i = 0; i < n; i += kQueries) {
-    const T* query[kQueries];
-    T best[kQueries];
-    int64_t best_chunk[kQueries];
-    for (int q = 0; q < kQueries; ++q) {
-      query[q] = queries + 3 * (i + q < n ? i + q : n - 1);
-      best[q] = __builtin_inf();
-      best_chunk[q] = -1;
-    }
-    for (int64_t chunk = 0; chunk < m; chunk += kChunk) {
-      Vec<T> least[kQueries];
-      for (int q = 0; q < kQueries; ++q) least[q] = Vec<T>::fill(__builtin_inf());
-      for (int64_t j = chunk; j < chunk + kChunk; j += kWidth) {
-        const Vec<T> x = Vec<T>::load(tx + j);
-        const Vec<T> y = Vec<T>::load(ty + j);
-        const Vec<T> z = Vec<T>::load(tz + j);
-        for (int q = 0; q < kQueries; ++q) {
-          const Vec<T> d =
-              distance2<T>(Vec<T>::fill(query[q][0]) - x, Vec<T>::fill(query[q][1]) - y, Vec<T>::fill(query[q][2]) - z);
-          least[q] = Vec<T>::min(least[q], d);
-        }
-      }
-      for (int q = 0; q < kQueries; ++q) {
-        const T value = least[q].reduce_min();
-        if (value < best[q]) {
-          best[q] = value;
-          best_chunk[q] = chunk;
-        }
-      }
-    }
-    for (int q = 0; q < kQueries && i + q < n; ++q) {
-      int64_t j = best_chunk[q];
-      if (j >= 0) {
-        while (distance2<T>(query[q][0] - tx[j], query[q][1] - ty[j], query[q][2] - tz[j]) != best[q]) ++j;
-      }
-      index[i + q] = j;
-    }
-  }
-}
-
-template <typename T>
 void farthest(const T* points, T* dist2, int64_t n, int64_t first, int64_t k, int64_t* index) {
   constexpr int kWidth = Vec<T>::kWidth;
   const T* px = points;
@@ -98,7 +50,7 @@ namespace pcgen {
 extern const SimdLevel PCGEN_CONCAT(simd_, PCGEN_SIMD_LEVEL);
 const SimdLevel PCGEN_CONCAT(simd_, PCGEN_SIMD_LEVEL) = {
     SimdId::PCGEN_SIMD_LEVEL,
-    {nearest<float>, farthest<float>},
-    {nearest<double>, farthest<double>},
+    {farthest<float>},
+    {farthest<double>},
 };
 }  // namespace pcgen

@@ -90,36 +90,6 @@ void split_for_threads(std::vector<Segment<T>>& segments, ParallelFor parallel_f
   }
 }
 
-// An index with its memory.
-template <typename T>
-class OwnedIndex {
- public:
-  OwnedIndex(const T* points, const int64_t* lengths, int64_t batch, int64_t n, ParallelFor parallel_for)
-      : layout_(n),
-        leaves_(std::make_unique_for_overwrite<T[]>(batch * layout_.leaves * 3 * kLeaf)),
-        index_(std::make_unique_for_overwrite<int32_t[]>(batch * layout_.leaves * kLeaf)),
-        boxes_(std::make_unique_for_overwrite<T[]>(batch * layout_.groups * 6 * kFan)),
-        least_(std::make_unique_for_overwrite<int32_t[]>(batch * layout_.groups * kFan)) {
-    build_spatial_index(points, lengths, batch, n, view(), parallel_for);
-  }
-  SpatialIndex<T> view() const { return {layout_, leaves_.get(), index_.get(), boxes_.get(), least_.get()}; }
-
- private:
-  IndexLayout layout_;
-  std::unique_ptr<T[]> leaves_;
-  std::unique_ptr<int32_t[]> index_;
-  std::unique_ptr<T[]> boxes_;
-  std::unique_ptr<int32_t[]> least_;
-};
-
-template <typename T>
-void nearest_of(const OwnedIndex<T>& queries, const OwnedIndex<T>& targets, int64_t batch, int64_t n, int64_t* index,
-                ParallelFor parallel_for) {
-  std::fill_n(index, batch * n, -1);
-  knn_indexed<T>(queries.view(), targets.view(), batch, n, 1, std::numeric_limits<T>::infinity(), nullptr, index,
-                 parallel_for);
-}
-
 }  // namespace
 
 template <>
@@ -155,7 +125,7 @@ template <typename T>
 void knn_indexed(const SpatialIndex<T>& queries, const SpatialIndex<T>& targets, int64_t batch, int64_t n, int64_t k,
                  T radius2, T* dist2, int64_t* index, ParallelFor parallel_for) {
   if (targets.layout.leaves == 0) {
-    if (dist2) std::fill_n(dist2, batch * n * k, std::numeric_limits<T>::infinity());
+    std::fill_n(dist2, batch * n * k, std::numeric_limits<T>::infinity());
     std::fill_n(index, batch * n * k, -1);
     return;
   }
@@ -167,33 +137,15 @@ void knn_indexed(const SpatialIndex<T>& queries, const SpatialIndex<T>& targets,
       const int64_t b = task / tasks, first = task % tasks * kLeavesPerTask;
       const int64_t last = std::min(first + kLeavesPerTask, queries.layout.leaves);
       spatial_kernels<T>().knn(queries.cloud(b), targets.cloud(b), first, last, k, radius2, list_dist2.data(),
-                               list_index.data(), dist2 ? dist2 + b * n * k : nullptr, index + b * n * k);
+                               list_index.data(), dist2 + b * n * k, index + b * n * k);
     }
   });
 }
 
-template <typename T>
-void nearest_indexed(const T* x, const T* y, const int64_t* lengths, int64_t batch, int64_t n, int64_t m,
-                     int64_t* index, ParallelFor parallel_for) {
-  const OwnedIndex<T> queries(x, nullptr, batch, n, parallel_for), targets(y, lengths, batch, m, parallel_for);
-  nearest_of(queries, targets, batch, n, index, parallel_for);
-}
-
-template <typename T>
-void nearest_both_indexed(const T* x, const T* y, const int64_t* x_lengths, const int64_t* y_lengths, int64_t batch,
-                          int64_t n, int64_t m, int64_t* x_to_y, int64_t* y_to_x, ParallelFor parallel_for) {
-  const OwnedIndex<T> xs(x, x_lengths, batch, n, parallel_for), ys(y, y_lengths, batch, m, parallel_for);
-  nearest_of(xs, ys, batch, n, x_to_y, parallel_for);
-  nearest_of(ys, xs, batch, m, y_to_x, parallel_for);
-}
-
-#define PCGEN_INSTANTIATE(T)                                                                                           \
-  template void build_spatial_index(const T*, const int64_t*, int64_t, int64_t, const SpatialIndex<T>&, ParallelFor);  \
-  template void knn_indexed(const SpatialIndex<T>&, const SpatialIndex<T>&, int64_t, int64_t, int64_t, T, T*,          \
-                            int64_t*, ParallelFor);                                                                    \
-  template void nearest_indexed(const T*, const T*, const int64_t*, int64_t, int64_t, int64_t, int64_t*, ParallelFor); \
-  template void nearest_both_indexed(const T*, const T*, const int64_t*, const int64_t*, int64_t, int64_t, int64_t,    \
-                                     int64_t*, int64_t*, ParallelFor);
+#define PCGEN_INSTANTIATE(T)                                                                                          \
+  template void build_spatial_index(const T*, const int64_t*, int64_t, int64_t, const SpatialIndex<T>&, ParallelFor); \
+  template void knn_indexed(const SpatialIndex<T>&, const SpatialIndex<T>&, int64_t, int64_t, int64_t, T, T*,         \
+                            int64_t*, ParallelFor);
 PCGEN_INSTANTIATE(float)
 PCGEN_INSTANTIATE(double)
 #undef PCGEN_INSTANTIATE

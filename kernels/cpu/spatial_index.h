@@ -64,30 +64,8 @@ template <typename T>
 void knn_indexed(const SpatialIndex<T>& queries,  // over n points
                  const SpatialIndex<T>& targets,  // over any number
                  int64_t batch, int64_t n, int64_t k, T radius2,
-                 T* dist2,        // [batch, n, k]; nullptr leaves it out if k is 1
+                 T* dist2,        // [batch, n, k]
                  int64_t* index,  // [batch, n, k]
                  ParallelFor parallel_for);
-
-// Nearest neighbours as in nearest.h, by an index over each cloud that lives as long as the call; for clouds of at
-// least kIndexFrom points, above which this beats exhaustive search. Extra memory: linear in batch * (n + m).
-inline constexpr int64_t kIndexFrom = 1024;
-template <typename T>
-void nearest_indexed(const T* x,              // [batch, n, 3]
-                     const T* y,              // [batch, m, 3]
-                     const int64_t* lengths,  // of y, [batch] or nullptr
-                     int64_t batch, int64_t n, int64_t m,
-                     int64_t* index,  // [batch, n]; -1 for a query that is not finite or has no target
-                     ParallelFor parallel_for);
-
-// Both directions with the same two indices. A point beyond its cloud's length gets -1.
-template <typename T>
-void nearest_both_indexed(const T* x,                // [batch, n, 3]
-                          const T* y,                // [batch, m, 3]
-                          const int64_t* x_lengths,  // [batch] or nullptr
-                          const int64_t* y_lengths,  // [batch] or nullptr
-                          int64_t batch, int64_t n, int64_t m,
-                          int64_t* x_to_y,  // [batch, n]
-                          int64_t* y_to_x,  // [batch, m]
-                          ParallelFor parallel_for);
 
 }  // namespace pcgen

@@ -57,7 +57,7 @@ struct Best {
 
   void write(T* out_dist2, int64_t* out_index) const {
     const bool found = index != kNoIndex;
-    if (out_dist2) *out_dist2 = found ? dist2 : T(__builtin_inf());
+    *out_dist2 = found ? dist2 : T(__builtin_inf());
     *out_index = found ? index : -1;
   }
 };

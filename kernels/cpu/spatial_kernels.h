@@ -37,8 +37,7 @@ struct SpatialKernels {
   // Builds every leaf of the segment: points, indices, and its box in level 0. `out` is the segment's own cloud.
   void (*grow)(Segment<T> segment, const SpatialIndex<T>& out);
 
-  // Answers the queries in the leaves [first, last) of the query index; there is at least one target leaf. `dist2` may
-  // be nullptr for k = 1.
+  // Answers the queries in the leaves [first, last) of the query index; there is at least one target leaf.
   void (*knn)(const SpatialIndex<T>& queries, const SpatialIndex<T>& targets, int64_t first, int64_t last, int64_t k,
               T radius2, T* list_dist2, int32_t* list_index,  // [k] scratch each
               T* dist2, int64_t* index);

@@ -207,7 +207,7 @@ void answer(const SpatialIndex<T>& queries, const SpatialIndex<T>& targets, int6
       } else {
         search(targets, query, kept);
       }
-      kept.write(dist2 ? dist2 + original[i] * k : nullptr, index + original[i] * k);
+      kept.write(dist2 + original[i] * k, index + original[i] * k);
     }
   }
 }

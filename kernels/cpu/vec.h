@@ -1,4 +1,5 @@
-// One register of floats or doubles, for the instruction set this file is compiled for.
+// One register of floats or doubles, for the instruction set this file is compiled for. min(a, b) is b where one of
+// them is NaN; where_less(a, b, c, d) is a < b ? c : d, lane by lane.
 //
 // Everything is in an anonymous namespace: each SIMD level is its own object file, and a shared inline function
 // compiled for AVX-512 could otherwise be the one the linker keeps for the portable level.
@@ -38,6 +39,9 @@ struct Vec<float> {
   static Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
   static Vec min(Vec a, Vec b) { return {_mm512_min_ps(a.v, b.v)}; }
   static Vec max(Vec a, Vec b) { return {_mm512_max_ps(a.v, b.v)}; }
+  static Vec where_less(Vec a, Vec b, Vec c, Vec d) {
+    return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ), d.v, c.v)};
+  }
   float reduce_min() const { return _mm512_reduce_min_ps(v); }
   float reduce_max() const { return _mm512_reduce_max_ps(v); }
 };
@@ -54,6 +58,9 @@ struct Vec<double> {
   static Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_pd(a.v, b.v, c.v)}; }
   static Vec min(Vec a, Vec b) { return {_mm512_min_pd(a.v, b.v)}; }
   static Vec max(Vec a, Vec b) { return {_mm512_max_pd(a.v, b.v)}; }
+  static Vec where_less(Vec a, Vec b, Vec c, Vec d) {
+    return {_mm512_mask_blend_pd(_mm512_cmp_pd_mask(a.v, b.v, _CMP_LT_OQ), d.v, c.v)};
+  }
   double reduce_min() const { return _mm512_reduce_min_pd(v); }
   double reduce_max() const { return _mm512_reduce_max_pd(v); }
 };
@@ -104,6 +111,10 @@ struct Lanes {
     for (int i = 0; i < W; ++i) a.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i];
     return a;
   }
+  static Lanes where_less(Lanes a, Lanes b, Lanes c, Lanes d) {
+    for (int i = 0; i < W; ++i) d.v[i] = a.v[i] < b.v[i] ? c.v[i] : d.v[i];
+    return d;
+  }
   T reduce_min() const {
     T r = v[0];
     for (int i = 1; i < W; ++i) r = v[i] < r ? v[i] : r;
@@ -133,6 +144,9 @@ struct Vec<float> {
   static Vec fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
   static Vec min(Vec a, Vec b) { return {_mm256_min_ps(a.v, b.v)}; }
   static Vec max(Vec a, Vec b) { return {_mm256_max_ps(a.v, b.v)}; }
+  static Vec where_less(Vec a, Vec b, Vec c, Vec d) {
+    return {_mm256_blendv_ps(d.v, c.v, _mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ))};
+  }
   Lanes<float, 8> lanes() const {
     Lanes<float, 8> r;
     store(r.v);
@@ -154,6 +168,9 @@ struct Vec<double> {
   static Vec fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_pd(a.v, b.v, c.v)}; }
   static Vec min(Vec a, Vec b) { return {_mm256_min_pd(a.v, b.v)}; }
   static Vec max(Vec a, Vec b) { return {_mm256_max_pd(a.v, b.v)}; }
+  static Vec where_less(Vec a, Vec b, Vec c, Vec d) {
+    return {_mm256_blendv_pd(d.v, c.v, _mm256_cmp_pd(a.v, b.v, _CMP_LT_OQ))};
+  }
   Lanes<double, 4> lanes() const {
     Lanes<double, 4> r;
     store(r.v);
@@ -175,6 +192,7 @@ struct Vec : Lanes<T, 16 / sizeof(T)> {
   static Vec fma(Vec a, Vec b, Vec c) { return Base::fma(a, b, c); }
   static Vec min(Vec a, Vec b) { return Base::min(a, b); }
   static Vec max(Vec a, Vec b) { return Base::max(a, b); }
+  static Vec where_less(Vec a, Vec b, Vec c, Vec d) { return Base::where_less(a, b, c, d); }
 };
 
 #endif

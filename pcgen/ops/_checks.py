@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["require_lengths", "require_points", "require_same_batch", "working"]
+__all__ = ["Pointclouds", "require_clouds", "require_lengths", "require_points", "require_same_batch", "working"]
+
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -10,27 +12,57 @@ from torch import Tensor
 from pcgen.errors import InputError, InputTypeError
 
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+MAX_DIM = 16
 
 
-def require_points(name: str, points: Tensor) -> Tensor:
-    """Check ``[B, N, 3]`` or ``[N, 3]`` floating points and return them with a batch dimension."""
+@runtime_checkable
+class Pointclouds(Protocol):
+    """A batch of clouds of different sizes, such as ``pytorch3d.structures.Pointclouds``."""
+
+    def points_padded(self) -> Tensor:
+        """``[B, N, 3]``, N the size of the largest cloud."""
+        ...
+
+    def num_points_per_cloud(self) -> Tensor:
+        """``[B]`` int64."""
+        ...
+
+
+def require_clouds(
+    name: str, points: Tensor | Pointclouds, lengths_name: str, lengths: Tensor | None
+) -> tuple[Tensor, Tensor | None]:
+    """Check points and lengths of a tensor, or take both from a ``Pointclouds``; return them with a batch dimension."""
+    if isinstance(points, Tensor) or not isinstance(points, Pointclouds):
+        batch = require_points(name, points)
+        return batch, require_lengths(lengths_name, lengths, batch)
+    if lengths is not None:
+        raise InputError(f"{name} has its own lengths, being a {type(points).__name__}; leave out {lengths_name}")
+    batch = require_points(name, points.points_padded())
+    return batch, require_lengths(lengths_name, points.num_points_per_cloud(), batch)
+
+
+def require_points(name: str, points: Any) -> Tensor:
+    """Check ``[B, N, D]`` or ``[N, D]`` floating points and return them with a batch dimension."""
     if not isinstance(points, Tensor):
         raise InputTypeError(f"{name} must be a torch.Tensor, got {type(points).__name__}; use torch.as_tensor({name})")
     if points.dtype not in DTYPES:
         raise InputTypeError(f"{name} must be floating point, got {points.dtype}; use {name}.float()")
-    if points.dim() not in (2, 3) or points.shape[-1] != 3:
-        raise InputError(f"{name} must have shape [B, N, 3] or [N, 3], got {list(points.shape)}")
+    if points.dim() not in (2, 3) or not 2 <= points.shape[-1] <= MAX_DIM:
+        raise InputError(f"{name} must have shape [B, N, D] or [N, D], D from 2 to {MAX_DIM}, got {list(points.shape)}")
     return points if points.dim() == 3 else points[None]
 
 
 def require_same_batch(name: str, x: Tensor, other_name: str, y: Tensor) -> None:
-    """Check that two batches pair up: equal batch size, dtype and device."""
+    """Check that two batches pair up: equal batch size, dimension, device, and dtype except under autocast."""
     if x.shape[0] != y.shape[0]:
         raise InputError(
             f"{name} and {other_name} must have the same batch size, got {x.shape[0]} and {y.shape[0]}; "
             f"repeat the smaller one with .expand(B, -1, -1)"
         )
-    if x.dtype != y.dtype:
+    if x.shape[2] != y.shape[2]:
+        raise InputError(f"{name} and {other_name} must have the same dimension, got {x.shape[2]} and {y.shape[2]}")
+    autocast = torch.is_autocast_enabled(x.device.type) and torch.float64 not in (x.dtype, y.dtype)
+    if x.dtype != y.dtype and not autocast:
         raise InputTypeError(f"{name} and {other_name} must have the same dtype, got {x.dtype} and {y.dtype}")
     if x.device != y.device:
         raise InputError(f"{name} and {other_name} must be on one device, got {x.device} and {y.device}")

@@ -22,13 +22,19 @@ PACKAGE = Path(__file__).resolve().parent.parent
 SIMD_LEVELS = ("portable", "avx2", "avx512")
 
 SCHEMAS = {
-    "nearest": "(Tensor x, Tensor y, Tensor? y_lengths) -> Tensor",
+    "nearest": "(Tensor x, Tensor y, Tensor? x_lengths, Tensor? y_lengths) -> (Tensor dist2, Tensor index)",
+    "nearest_both": "(Tensor x, Tensor y, Tensor? x_lengths, Tensor? y_lengths)"
+    " -> (Tensor dist2_x, Tensor index_x, Tensor dist2_y, Tensor index_y)",
+    "nearest_backward": "(Tensor grad, Tensor x, Tensor y, Tensor index) -> (Tensor grad_x, Tensor grad_y)",
     "farthest_point_sample": "(Tensor points, int k, Tensor start, Tensor? lengths) -> Tensor",
-    "knn": "(Tensor query, Tensor points, int k, float radius, Tensor? lengths) -> (Tensor, Tensor)",
+    "knn": (
+        "(Tensor query, Tensor points, int k, float radius, Tensor? query_lengths, Tensor? points_lengths)"
+        " -> (Tensor, Tensor)"
+    ),
     "spatial_index": "(Tensor points, Tensor? lengths) -> (Tensor, Tensor, Tensor, Tensor)",
     "spatial_index_knn": (
-        "(Tensor query, Tensor leaves, Tensor index, Tensor boxes, Tensor least, int k, float radius)"
-        " -> (Tensor, Tensor)"
+        "(Tensor query, Tensor? query_lengths, Tensor leaves, Tensor index, Tensor boxes, Tensor least, int k,"
+        " float radius) -> (Tensor, Tensor)"
     ),
     "emd": "(Tensor x, Tensor y, Tensor? lengths, Tensor? prices, bool squared, float tol, bool exact) "
     "-> (Tensor, Tensor, Tensor, Tensor, Tensor)",

@@ -10,12 +10,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pcgen.errors import InputError, InputTypeError
-from pcgen.ops._checks import DTYPES, require_lengths, require_points, require_same_batch, working
+from pcgen.errors import InputError
+from pcgen.ops._checks import Pointclouds, require_clouds, require_same_batch, working
+from pcgen.ops._transforms import in_transform, register_vmap_by_folding
 from pcgen.ops.nearest import Nearest
 from pcgen.ops.reference import index_shapes
-
-MAX_DIMENSION = 16
 
 
 class Neighbors(NamedTuple):
@@ -31,7 +30,13 @@ class Neighbors(NamedTuple):
 
 
 def knn(
-    query: Tensor, points: Tensor, k: int, *, radius: float | None = None, lengths: Tensor | None = None
+    query: Tensor | Pointclouds,
+    points: Tensor | Pointclouds,
+    k: int,
+    *,
+    radius: float | None = None,
+    query_lengths: Tensor | None = None,
+    points_lengths: Tensor | None = None,
 ) -> Neighbors:
     """The ``k`` nearest of ``points`` for every point of ``query``, by squared Euclidean distance.
 
@@ -40,16 +45,17 @@ def knn(
     dimensions exhaustively. The distances are differentiable to any order in both clouds.
 
     Args:
-        query: ``[B, N, D]`` or ``[N, D]``, D at most 16.
-        points: ``[B, M, D]`` or ``[M, D]``.
+        query: ``[B, N, D]`` or ``[N, D]``, D from 2 to 16 (3 is the fast case), or a ``Pointclouds``.
+        points: ``[B, M, D]`` or ``[M, D]``, or a ``Pointclouds``.
         k: how many neighbours, 0 … M.
         radius: leave out points farther than this (a length, not squared); None keeps all.
-        lengths: number of valid ``points`` of each cloud, ``[B]``; the others are ignored.
+        query_lengths: number of valid queries of each cloud, ``[B]``.
+        points_lengths: number of valid points of each cloud, ``[B]``; the others are ignored.
 
     Returns:
         ``(dist2, index)``, without batch dimension if ``query`` had none. Where a query has fewer than k neighbours:
-        distance inf, index -1. A query with NaN or inf: distance NaN, index -1, zero gradient. A point with NaN or
-        inf is nobody's neighbour.
+        distance inf, index -1. A query with NaN or inf, or beyond ``query_lengths``: distance NaN, index -1, zero
+        gradient. A point with NaN or inf is nobody's neighbour.
 
     Raises:
         InputError: shapes, batch sizes or devices do not fit, ``k`` is not within 0 … M, or ``radius`` is negative.
@@ -62,14 +68,12 @@ def knn(
         >>> knn(torch.zeros(1, 3), points, k=3, radius=2.0).index
         tensor([[ 0,  2, -1]])
     """
-    qb, pb = _require_vectors("query", query), _require_vectors("points", points)
+    qb, query_lengths = require_clouds("query", query, "query_lengths", query_lengths)
+    pb, points_lengths = require_clouds("points", points, "points_lengths", points_lengths)
     require_same_batch("query", qb, "points", pb)
-    if qb.shape[2] != pb.shape[2]:
-        raise InputError(f"query and points must have the same dimension, got {qb.shape[2]} and {pb.shape[2]}")
-    lengths = require_lengths("lengths", lengths, pb)
     k, cut = _require_k(k, pb.shape[1]), _require_radius(radius)
     qb, pb = working(qb), working(pb)
-    found = torch.ops.pcgen.knn(qb.detach(), pb.detach(), k, cut, lengths)
+    found = torch.ops.pcgen.knn(qb.detach(), pb.detach(), k, cut, query_lengths, points_lengths)
     return _result(query, qb, pb, *found)
 
 
@@ -80,7 +84,7 @@ class SpatialIndex:
     holds is a tensor. Derivatives reach the points it was built from.
 
     Args:
-        points: ``[B, M, 3]`` or ``[M, 3]``; not copied, so do not change them afterwards.
+        points: ``[B, M, 3]`` or ``[M, 3]``, or a ``Pointclouds``; not copied, so do not change them afterwards.
         lengths: number of valid points of each cloud, ``[B]``; the others are ignored.
 
     Raises:
@@ -95,39 +99,35 @@ class SpatialIndex:
         tensor([2])
     """
 
-    def __init__(self, points: Tensor, *, lengths: Tensor | None = None) -> None:
-        self.points = require_points("points", points)
-        lengths = require_lengths("lengths", lengths, self.points)
-        self.leaves, self.index, self.boxes, self.least = torch.ops.pcgen.spatial_index(
-            working(self.points).detach(), lengths
-        )
+    def __init__(self, points: Tensor | Pointclouds, *, lengths: Tensor | None = None) -> None:
+        batch, lengths = require_clouds("points", points, "lengths", lengths)
+        if batch.shape[2] != 3:
+            raise InputError(f"an index holds points of dimension 3, got {batch.shape[2]}; use knn(query, points, k)")
+        self.points = working(batch)
+        self.leaves, self.index, self.boxes, self.least = torch.ops.pcgen.spatial_index(self.points.detach(), lengths)
 
-    def knn(self, query: Tensor, k: int, *, radius: float | None = None) -> Neighbors:
+    def knn(
+        self,
+        query: Tensor | Pointclouds,
+        k: int,
+        *,
+        radius: float | None = None,
+        query_lengths: Tensor | None = None,
+    ) -> Neighbors:
         """As :func:`knn`, among the points of the index."""
-        qb = require_points("query", query)
+        qb, query_lengths = require_clouds("query", query, "query_lengths", query_lengths)
+        qb = working(qb)
         require_same_batch("query", qb, "the index", self.points)
         k, cut = _require_k(k, self.points.shape[1]), _require_radius(radius)
-        qb = working(qb)
-        found = torch.ops.pcgen.spatial_index_knn(qb.detach(), self.leaves, self.index, self.boxes, self.least, k, cut)
-        return _result(query, qb, working(self.points), *found)
-
-    def nearest(self, query: Tensor) -> Nearest:
-        """As :func:`pcgen.ops.nearest`, among the points of the index, of which there is at least one."""
-        dist2, index = self.knn(query, 1)
-        return Nearest(dist2[..., 0], index[..., 0])
-
-
-def _require_vectors(name: str, points: Tensor) -> Tensor:
-    """Check ``[B, N, D]`` or ``[N, D]`` floating points, D at most 16, and return them with a batch dimension."""
-    if not isinstance(points, Tensor):
-        raise InputTypeError(f"{name} must be a torch.Tensor, got {type(points).__name__}; use torch.as_tensor({name})")
-    if points.dtype not in DTYPES:
-        raise InputTypeError(f"{name} must be floating point, got {points.dtype}; use {name}.float()")
-    if points.dim() not in (2, 3) or not 1 <= points.shape[-1] <= MAX_DIMENSION:
-        raise InputError(
-            f"{name} must have shape [B, N, D] or [N, D] with D at most {MAX_DIMENSION}, got {list(points.shape)}"
+        found = torch.ops.pcgen.spatial_index_knn(
+            qb.detach(), query_lengths, self.leaves, self.index, self.boxes, self.least, k, cut
         )
-    return points if points.dim() == 3 else points[None]
+        return _result(query, qb, self.points, *found)
+
+    def nearest(self, query: Tensor | Pointclouds, *, query_lengths: Tensor | None = None) -> Nearest:
+        """As :func:`pcgen.ops.nearest`, among the points of the index, of which there is at least one."""
+        dist2, index = self.knn(query, 1, query_lengths=query_lengths)
+        return Nearest(dist2[..., 0], index[..., 0])
 
 
 def _require_k(k: int, count: int) -> int:
@@ -144,18 +144,13 @@ def _require_radius(radius: float | None) -> float:
     return float(radius)
 
 
-def _result(query: Tensor, qb: Tensor, pb: Tensor, dist2: Tensor, index: Tensor) -> Neighbors:
-    if _differentiating(qb, pb):
+def _result(query: Tensor | Pointclouds, qb: Tensor, pb: Tensor, dist2: Tensor, index: Tensor) -> Neighbors:
+    if in_transform(qb, pb) or (torch.is_grad_enabled() and (qb.requires_grad or pb.requires_grad)):
         # The kernel's value, to the bit, with the derivatives of the same distance taken by torch.
         smooth = _distance2_at(qb, pb, index, dist2.isfinite())
         dist2 = dist2 + (smooth - smooth.detach())
-    return Neighbors(dist2, index) if query.dim() == 3 else Neighbors(dist2[0], index[0])
-
-
-def _differentiating(*tensors: Tensor) -> bool:
-    if torch.autograd.forward_ad._current_level >= 0:
-        return True
-    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+    batched = not isinstance(query, Tensor) or query.dim() == 3
+    return Neighbors(dist2, index) if batched else Neighbors(dist2[0], index[0])
 
 
 def _distance2_at(query: Tensor, points: Tensor, index: Tensor, kept: Tensor) -> Tensor:
@@ -168,10 +163,16 @@ def _distance2_at(query: Tensor, points: Tensor, index: Tensor, kept: Tensor) ->
     return torch.where(kept[..., None], query - neighbor, 0).square().sum(-1)
 
 
-@torch.library.register_fake("pcgen::knn")
-def _(query: Tensor, points: Tensor, k: int, radius: float, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+def _empty_result(query: Tensor, k: int) -> tuple[Tensor, Tensor]:
     shape = (query.shape[0], query.shape[1], k)
     return query.new_empty(shape), query.new_empty(shape, dtype=torch.int64)
+
+
+@torch.library.register_fake("pcgen::knn")
+def _(
+    query: Tensor, points: Tensor, k: int, radius: float, query_lengths: Tensor | None, points_lengths: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    return _empty_result(query, k)
 
 
 @torch.library.register_fake("pcgen::spatial_index")
@@ -187,7 +188,17 @@ def _(points: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor, Tensor, T
 
 @torch.library.register_fake("pcgen::spatial_index_knn")
 def _(
-    query: Tensor, leaves: Tensor, index: Tensor, boxes: Tensor, least: Tensor, k: int, radius: float
+    query: Tensor,
+    query_lengths: Tensor | None,
+    leaves: Tensor,
+    index: Tensor,
+    boxes: Tensor,
+    least: Tensor,
+    k: int,
+    radius: float,
 ) -> tuple[Tensor, Tensor]:
-    shape = (query.shape[0], query.shape[1], k)
-    return query.new_empty(shape), query.new_empty(shape, dtype=torch.int64)
+    return _empty_result(query, k)
+
+
+for _name in ("knn", "spatial_index", "spatial_index_knn"):
+    register_vmap_by_folding(_name)

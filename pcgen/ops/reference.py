@@ -6,7 +6,17 @@ below 256 MB by chunking.
 
 from __future__ import annotations
 
-__all__ = ["distance2", "emd", "farthest_point_sample", "knn", "nearest", "spatial_index", "spatial_index_knn"]
+__all__ = [
+    "distance2",
+    "emd",
+    "farthest_point_sample",
+    "knn",
+    "nearest",
+    "nearest_backward",
+    "nearest_both",
+    "spatial_index",
+    "spatial_index_knn",
+]
 
 import torch
 from torch import Tensor
@@ -17,7 +27,7 @@ MAX_BYTES = 256 * 2**20
 
 
 def distance2(x: Tensor, y: Tensor) -> Tensor:
-    """Squared distances as the kernels round them: ``fma(dz, dz, fma(dy, dy, dx * dx))``.
+    """Squared distances as the kernels round them: ``fma(dz, dz, fma(dy, dy, dx * dx))``, and so on.
 
     In float32 each fused step is emulated by float64, where the product of two float32 numbers is exact.
 
@@ -43,36 +53,76 @@ def _valid(points: Tensor, lengths: Tensor | None) -> Tensor:
     return finite & (torch.arange(points.shape[1], device=points.device) < lengths[:, None])
 
 
-def nearest(x: Tensor, y: Tensor, y_lengths: Tensor | None) -> Tensor:
-    """Index of the nearest valid target; lowest index among ties; -1 for a query that is not finite or has no target.
+def nearest(
+    x: Tensor, y: Tensor, x_lengths: Tensor | None = None, y_lengths: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Squared distance and index of the nearest valid target; lowest index among ties.
 
     Args:
-        x: queries ``[B, N, 3]``.
-        y: targets ``[B, M, 3]``.
+        x: queries ``[B, N, D]``.
+        y: targets ``[B, M, D]``.
+        x_lengths: valid queries per cloud ``[B]``, or None.
         y_lengths: valid targets per cloud ``[B]``, or None.
 
     Returns:
-        ``[B, N]`` int64.
+        ``[B, N]`` in the dtype of ``x`` and ``[B, N]`` int64: NaN and -1 for a query that is not valid, inf and -1
+        where there is no target.
     """
     batch, n, m = x.shape[0], x.shape[1], y.shape[1]
+    dist2 = x.new_full((batch, n), torch.inf)
     index = torch.full((batch, n), -1, dtype=torch.int64, device=x.device)
-    if index.numel() == 0 or m == 0:
-        return index
     valid = _valid(y, y_lengths)
     targets = torch.where(valid[..., None], y, 0)
-    rows = max(1, MAX_BYTES // (m * 8 * 8))
+    rows = max(1, MAX_BYTES // (max(m, 1) * 8 * 8))
     for b in range(batch):
         if not valid[b].any():
             continue
         for start in range(0, n, rows):
             d = distance2(x[b, start : start + rows, None], targets[b, None])
             # An overflow is farther than any number but nearer than an invalid target.
-            d = torch.where(d.isinf(), torch.finfo(d.dtype).max, d).masked_fill(~valid[b], torch.inf)
-            index[b, start : start + rows] = (d == d.amin(1, keepdim=True)).to(torch.uint8).argmax(1)
-    return index.masked_fill(~x.isfinite().all(-1), -1)
+            order = torch.where(d.isinf(), torch.finfo(d.dtype).max, d).masked_fill(~valid[b], torch.inf)
+            i = (order == order.amin(1, keepdim=True)).to(torch.uint8).argmax(1)
+            dist2[b, start : start + rows] = d.gather(1, i[:, None])[:, 0]
+            index[b, start : start + rows] = i
+    unusable = ~_valid(x, x_lengths)
+    return dist2.masked_fill(unusable, torch.nan), index.masked_fill(unusable, -1)
 
 
-def knn(query: Tensor, points: Tensor, k: int, radius: float, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+def nearest_both(
+    x: Tensor, y: Tensor, x_lengths: Tensor | None = None, y_lengths: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """:func:`nearest` from ``x`` to ``y`` and from ``y`` to ``x``."""
+    return *nearest(x, y, x_lengths, y_lengths), *nearest(y, x, y_lengths, x_lengths)
+
+
+def nearest_backward(grad: Tensor, x: Tensor, y: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+    """Gradients of the squared distances of :func:`nearest`; an index of -1 contributes nothing.
+
+    Args:
+        grad: ``[B, N]`` gradients of the squared distances.
+        x: ``[B, N, D]``.
+        y: ``[B, M, D]``.
+        index: ``[B, N]`` int64.
+
+    Returns:
+        Gradients ``[B, N, D]`` and ``[B, M, D]``.
+    """
+    to_x, to_y = torch.zeros_like(x), torch.zeros_like(y)
+    for b in range(x.shape[0]):
+        i = (index[b] >= 0).nonzero()[:, 0]
+        to_x[b, i] = 2 * grad[b, i, None] * (x[b, i] - y[b, index[b, i]])
+        to_y[b].index_add_(0, index[b, i], -to_x[b, i])
+    return to_x, to_y
+
+
+def knn(
+    query: Tensor,
+    points: Tensor,
+    k: int,
+    radius: float,
+    query_lengths: Tensor | None = None,
+    points_lengths: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
     """The k nearest valid targets of every query, sorted by (distance, index).
 
     Args:
@@ -80,18 +130,19 @@ def knn(query: Tensor, points: Tensor, k: int, radius: float, lengths: Tensor | 
         points: ``[B, M, D]``, M at least k.
         k: how many.
         radius: targets farther than this are left out; inf keeps all.
-        lengths: valid targets per cloud ``[B]``, or None.
+        query_lengths: valid queries per cloud ``[B]``, or None.
+        points_lengths: valid targets per cloud ``[B]``, or None.
 
     Returns:
         Squared distances ``[B, N, k]`` and indices ``[B, N, k]`` int64; inf and -1 where there are fewer than k
-        targets, NaN and -1 for a query that is not finite.
+        targets, NaN and -1 for a query that is not valid.
     """
     batch, n, m = query.shape[0], query.shape[1], points.shape[1]
     dist2 = torch.full((batch, n, k), torch.inf, dtype=query.dtype, device=query.device)
     index = torch.full((batch, n, k), -1, dtype=torch.int64, device=query.device)
     if index.numel() == 0:
         return dist2, index
-    valid = _valid(points, lengths)
+    valid = _valid(points, points_lengths)
     targets = torch.where(valid[..., None], points, 0)
     radius2 = torch.tensor(radius, dtype=query.dtype, device=query.device).square()
     rows = max(1, MAX_BYTES // (m * 8 * 12))
@@ -106,7 +157,7 @@ def knn(query: Tensor, points: Tensor, k: int, radius: float, lengths: Tensor | 
             found = kept.gather(1, order)
             dist2[b, part] = torch.where(found, d.gather(1, order), torch.inf)
             index[b, part] = torch.where(found, order, -1)
-    unusable = ~query.isfinite().all(-1, keepdim=True)
+    unusable = ~_valid(query, query_lengths)[..., None]
     return dist2.masked_fill(unusable, torch.nan), index.masked_fill(unusable, -1)
 
 
@@ -160,12 +211,20 @@ def spatial_index(points: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tenso
 
 
 def spatial_index_knn(
-    query: Tensor, leaves: Tensor, index: Tensor, boxes: Tensor, least: Tensor, k: int, radius: float
+    query: Tensor,
+    query_lengths: Tensor | None,
+    leaves: Tensor,
+    index: Tensor,
+    boxes: Tensor,
+    least: Tensor,
+    k: int,
+    radius: float,
 ) -> tuple[Tensor, Tensor]:
     """:func:`knn` among the points of an index.
 
     Args:
         query: ``[B, N, 3]``.
+        query_lengths: valid queries per cloud ``[B]``, or None.
         leaves: as :func:`spatial_index` returns it; so are ``index``, ``boxes`` and ``least``.
         index: original indices.
         boxes: not needed here.
@@ -179,7 +238,7 @@ def spatial_index_knn(
     stored = index.flatten(1).long()
     order = stored.argsort(1)
     points = leaves.transpose(2, 3).flatten(1, 2).gather(1, order[..., None].expand(-1, -1, 3))
-    dist2, place = knn(query, points, k, radius, (stored != NO_INDEX).sum(1))
+    dist2, place = knn(query, points, k, radius, query_lengths, (stored != NO_INDEX).sum(1))
     original = stored.gather(1, order).gather(1, place.clamp(min=0).flatten(1)).view_as(place)
     return dist2, torch.where(place >= 0, original, -1)
 

@@ -4,9 +4,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ops.inputs import Pointclouds
 
 from pcgen.errors import InputError, InputTypeError
-from pcgen.ops import SpatialIndex, knn, nearest, reference
+from pcgen.ops import SpatialIndex, knn, nearest, nearest_both, reference
 
 LEAF, FAN = reference.LEAF, reference.FAN
 # Around one leaf, one group of leaves, and one group of groups.
@@ -73,11 +74,23 @@ def with_bad_points(points, seed=1):
     return points
 
 
-def assert_equals_reference(query, points, k, radius=None, lengths=None):
-    expected = reference.knn(query, points, k, float("inf") if radius is None else radius, lengths)
-    got = knn(query, points, k, radius=radius, lengths=lengths)
+def assert_equals_reference(query, points, k, radius=None, query_lengths=None, points_lengths=None):
+    cut = float("inf") if radius is None else radius
+    expected = reference.knn(query, points, k, cut, query_lengths, points_lengths)
+    got = knn(query, points, k, radius=radius, query_lengths=query_lengths, points_lengths=points_lengths)
     assert torch.equal(got.index, expected[1])
     assert torch.equal(got.dist2.nan_to_num(-1), expected[0].nan_to_num(-1))
+
+
+def assert_nearest_equals_reference(x, y, x_lengths=None, y_lengths=None):
+    expected = reference.nearest_both(x, y, x_lengths, y_lengths)
+    of_x, of_y = nearest_both(x, y, x_lengths=x_lengths, y_lengths=y_lengths)
+    for got, wanted in zip(
+        (*of_x, *of_y, *nearest(x, y, x_lengths=x_lengths, y_lengths=y_lengths)),
+        (*expected, *expected[:2]),
+        strict=True,
+    ):
+        assert torch.equal(got.nan_to_num(-1), wanted.nan_to_num(-1))
 
 
 # --- equal to the reference ---------------------------------------------------------------------------------------
@@ -104,15 +117,17 @@ def test_equals_reference_with_lengths_and_radius(k):
     points = with_bad_points(torch.stack([grid(300, seed) for seed in range(6)]))
     lengths = torch.tensor([0, 1, 31, 64, 299, 300])
     for radius in (None, 0.0, 1.0, 2.5, 1e30):
-        assert_equals_reference(points, points, k, radius, lengths)
+        assert_equals_reference(points, points, k, radius, None, lengths)
+        assert_equals_reference(points, points, k, radius, lengths, lengths)
+        assert_equals_reference(points, points, k, radius, lengths.flip(0), None)
 
 
-@pytest.mark.parametrize("dimension", [1, 2, 4, 7, 16])
+@pytest.mark.parametrize("dimension", [2, 4, 7, 16])
 @pytest.mark.parametrize("k", [1, 16, 90])
 def test_other_dimensions_equal_reference(dimension, k):
     points = torch.randint(-2, 3, (3, 90, dimension), generator=seeded(0)).float()
     query = with_bad_points(torch.randn(3, 300, max(3, dimension), generator=seeded(1)))[..., :dimension]
-    assert_equals_reference(query, points, k, lengths=torch.tensor([90, 40, 0]))
+    assert_equals_reference(query, points, k, None, torch.tensor([7, 300, 299]), torch.tensor([90, 40, 0]))
     assert_equals_reference(query, points, k, radius=3.0)
 
 
@@ -152,7 +167,7 @@ def test_random_clouds_equal_reference(make_query, make, n, m, k, bad, seed):
     if bad:
         query, points = with_bad_points(query, seed), with_bad_points(points, seed + 1)
     assert_equals_reference(query, points, min(k, m))
-    assert torch.equal(nearest(query, points).index, reference.nearest(query, points, None))
+    assert_nearest_equals_reference(query, points)
 
 
 # --- nearest through the index --------------------------------------------------------------------------------------
@@ -161,8 +176,9 @@ def test_random_clouds_equal_reference(make_query, make, n, m, k, bad, seed):
 @pytest.mark.parametrize("make", CLOUDS)
 def test_nearest_of_large_clouds_equals_reference(make):
     x, y = with_bad_points(make(3000)[None]), with_bad_points(make(2500, seed=1)[None])
-    for lengths in (None, torch.tensor([1100])):
-        assert torch.equal(nearest(x, y, y_lengths=lengths).index, reference.nearest(x, y, lengths))
+    assert_nearest_equals_reference(x, y)
+    assert_nearest_equals_reference(x, y, torch.tensor([2000]), torch.tensor([1100]))
+    assert_nearest_equals_reference(x, y, torch.tensor([2000]), torch.tensor([0]))
 
 
 def test_overflowing_distances_still_have_neighbors():
@@ -220,7 +236,7 @@ def test_an_index_answers_as_knn_does(make):
     lengths = torch.tensor([1000, 600])
     index = SpatialIndex(points, lengths=lengths)
     for k, radius in ((1, None), (7, 0.8), (50, None)):
-        expected = knn(query, points, k, radius=radius, lengths=lengths)
+        expected = knn(query, points, k, radius=radius, points_lengths=lengths)
         got = index.knn(query, k, radius=radius)
         assert torch.equal(got.index, expected.index) and torch.equal(got.dist2, expected.dist2)
     assert torch.equal(index.nearest(query).index, nearest(query, points, y_lengths=lengths).index)
@@ -232,7 +248,7 @@ def test_a_reference_index_answers_the_same(n):
     for build in (reference.spatial_index, torch.ops.pcgen.spatial_index):
         tensors = build(points, None)
         for search in (reference.spatial_index_knn, torch.ops.pcgen.spatial_index_knn):
-            dist2, index = search(query, *tensors, min(n, 5), 4.0)
+            dist2, index = search(query, None, *tensors, min(n, 5), 4.0)
             expected = knn(query, points, min(n, 5), radius=4.0)
             assert torch.equal(index, expected.index) and torch.equal(dist2, expected.dist2)
 
@@ -268,6 +284,15 @@ def test_unbatched_half_and_non_contiguous_inputs():
     half = points.to(torch.bfloat16)
     result = knn(half, half, 5)
     assert result.dist2.dtype == torch.float32 and torch.equal(result.dist2, knn(half.float(), half.float(), 5).dist2)
+
+
+def test_pointclouds():
+    first, second = uniform(40), uniform(90, seed=1)
+    clouds = Pointclouds([first, second])
+    result = knn(clouds, clouds, 5)
+    assert torch.equal(result.index[0, :40], knn(first, first, 5).index) and (result.index[0, 40:] == -1).all()
+    assert torch.equal(result.dist2[1], knn(second, second, 5).dist2) and result.dist2[0, 40:].isnan().all()
+    assert torch.equal(SpatialIndex(clouds).knn(clouds, 5).index, result.index)
 
 
 def test_a_query_that_shares_memory_with_the_points_but_not_their_length():
@@ -308,15 +333,27 @@ def test_unusable_queries_and_missing_neighbors_have_no_gradient():
 # --- torch's own checks -----------------------------------------------------------------------------------------------
 
 
+def test_transforms():
+    query, points = torch.stack([uniform(6), uniform(6, seed=1)]), torch.stack([uniform(9, seed=2), uniform(9, seed=3)])
+    expected = knn(query, points, 3)
+    mapped = torch.func.vmap(lambda q, p: tuple(knn(q, p, 3)))(query, points)
+    assert torch.equal(mapped[0], expected.dist2) and torch.equal(mapped[1], expected.index)
+    total = torch.func.grad(lambda q: knn(q, points, 3).dist2.sum())(query)
+    leaf = query.clone().requires_grad_()
+    torch.testing.assert_close(total, torch.autograd.grad(knn(leaf, points, 3).dist2.sum(), leaf)[0])
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_opcheck(dtype):
     query, points = uniform(40).to(dtype)[None], uniform(2 * LEAF, seed=1).to(dtype)[None]
     lengths = torch.tensor([50])
-    torch.library.opcheck(torch.ops.pcgen.knn, (query, points, 3, float("inf"), None))
-    torch.library.opcheck(torch.ops.pcgen.knn, (query[..., :2], points[..., :2], 3, 1.0, lengths))
+    torch.library.opcheck(torch.ops.pcgen.knn, (query, points, 3, float("inf"), None, None))
+    torch.library.opcheck(
+        torch.ops.pcgen.knn, (query[..., :2], points[..., :2], 3, 1.0, torch.tensor([40]), lengths)
+    )  # no NaN, see below
     torch.library.opcheck(torch.ops.pcgen.spatial_index, (points, None))  # full leaves: opcheck takes NaN for unequal
     tensors = torch.ops.pcgen.spatial_index(points, lengths)
-    torch.library.opcheck(torch.ops.pcgen.spatial_index_knn, (query, *tensors, 3, 1.0))
+    torch.library.opcheck(torch.ops.pcgen.spatial_index_knn, (query, None, *tensors, 3, 1.0))
 
 
 def test_compile_fullgraph():
@@ -344,10 +381,10 @@ def test_compile_fullgraph():
         (lambda: knn(uniform(3), uniform(3), 1, radius=-1.0), InputError, "radius must not be negative"),
         (lambda: knn(uniform(3), uniform(3), 1, radius=float("nan")), InputError, "got nan"),
         (lambda: knn(uniform(3)[:, :2], uniform(3), 1), InputError, "same dimension, got 2 and 3"),
-        (lambda: knn(torch.zeros(3, 17), torch.zeros(3, 17), 1), InputError, r"D at most 16, got \[3, 17\]"),
+        (lambda: knn(torch.zeros(3, 17), torch.zeros(3, 17), 1), InputError, r"D from 2 to 16, got \[3, 17\]"),
         (lambda: knn(uniform(3)[None], torch.zeros(2, 3, 3), 1), InputError, "same batch size"),
         (lambda: knn(uniform(3), uniform(3).double(), 1), InputTypeError, "same dtype"),
-        (lambda: SpatialIndex(torch.zeros(3, 2)), InputError, "points must have shape"),
+        (lambda: SpatialIndex(torch.zeros(3, 2)), InputError, "dimension 3, got 2"),
         (lambda: SpatialIndex(uniform(3)).knn(uniform(3), 4), InputError, "number of points M = 3, got 4"),
         (lambda: SpatialIndex(uniform(3)).nearest(uniform(3).double()), InputTypeError, "same dtype"),
     ],
