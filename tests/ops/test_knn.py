@@ -175,7 +175,7 @@ def test_random_clouds_equal_reference(make_query, make, n, m, k, bad, seed):
 
 @pytest.mark.parametrize("make", CLOUDS)
 def test_nearest_of_large_clouds_equals_reference(make):
-    x, y = with_bad_points(make(3000)[None]), with_bad_points(make(2500, seed=1)[None])
+    x, y = with_bad_points(make(3500)[None]), with_bad_points(make(3100, seed=1)[None])  # large enough for the index
     assert_nearest_equals_reference(x, y)
     assert_nearest_equals_reference(x, y, torch.tensor([2000]), torch.tensor([1100]))
     assert_nearest_equals_reference(x, y, torch.tensor([2000]), torch.tensor([0]))
