@@ -26,6 +26,7 @@ inline bool before(T dist2, int32_t index, T other_dist2, int32_t other_index) {
 // The single nearest target.
 template <typename T>
 struct Best {
+  static constexpr bool kSingle = true;
   T dist2;
   int32_t index;
   int64_t leaf = 0;
@@ -37,6 +38,11 @@ struct Best {
   bool admits(T d, int32_t i) const { return before(d, i, dist2, index); }
   T bound() const { return dist2; }
 
+  void take(T d, int32_t i) {
+    dist2 = d;
+    index = i;
+  }
+
   void look(const Vec<T>* d, const int32_t* indices, int64_t number) {
     Vec<T> least = Vec<T>::fill(__builtin_inf());
     for (int i = 0; i < kLeafVecs<T>; ++i) least = Vec<T>::min(d[i], least);  // NaN gives `least`
@@ -47,8 +53,7 @@ struct Best {
       if (!hits) continue;
       const int32_t found = indices[i * Vec<T>::kWidth + __builtin_ctz(hits)];
       if (admits(value, found)) {
-        dist2 = value;
-        index = found;
+        take(value, found);
         leaf = number;
       }
       return;
@@ -91,6 +96,7 @@ struct LaneIndex<double> {
 // but registers: entry j becomes the median of itself, its left neighbour and the new distance.
 template <typename T, int R>
 struct RegisterList {
+  static constexpr bool kSingle = false;
   using Index = typename LaneIndex<T>::type;
   static constexpr int kWidth = Vec<T>::kWidth;
   static constexpr int kCapacity = R * kWidth;
@@ -200,6 +206,7 @@ struct RegisterList {
 // The k nearest targets as a heap in memory, the farthest on top; for k beyond the registers.
 template <typename T>
 struct HeapList {
+  static constexpr bool kSingle = false;
   T* dist2;
   int32_t* index;
   int64_t k;

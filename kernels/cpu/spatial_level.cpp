@@ -1,6 +1,6 @@
 // The spatial index, compiled once per instruction set (PCGEN_SIMD_LEVEL = portable, avx2, avx512).
+#include "kernels/cpu/spatial_answer.h"
 #include "kernels/cpu/spatial_build.h"
-#include "kernels/cpu/spatial_search.h"
 
 #define PCGEN_CONCAT_(a, b) a##b
 #define PCGEN_CONCAT(a, b) PCGEN_CONCAT_(a, b)
