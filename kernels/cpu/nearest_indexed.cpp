@@ -10,7 +10,7 @@
 namespace pcgen {
 namespace {
 
-constexpr int64_t kIndexFrom = 3072;  // points of the smaller cloud; measured with AVX-512 (AVX2: 2048)
+constexpr int64_t kIndexFrom = 2048;  // points of the smaller cloud, measured
 
 // An index with its memory.
 template <typename T>
