@@ -10,18 +10,21 @@
 namespace {
 
 // A squared radius around the box [low, high] that holds what any query within can keep: what the box's centre keeps,
-// farther by half the diagonal. Enlarged by more than all rounding.
+// farther by the way from there to the farthest corner. Enlarged by more than all rounding.
 template <typename T, typename Kept>
 T reach2(const SpatialIndex<T>& targets, const T* low, const T* high, T radius2, Kept& kept) {
-  Vec<T> centre[3];
-  T half[3];
+  Vec<T> query[3];
+  T to_corner[3];
   for (int a = 0; a < 3; ++a) {
-    centre[a] = Vec<T>::fill(low[a] / 2 + high[a] / 2);
-    half[a] = high[a] / 2 - low[a] / 2;
+    const T centre = low[a] / 2 + high[a] / 2;  // rounded, which matters far from the origin
+    const T below = centre - low[a], above = high[a] - centre;
+    to_corner[a] = below > above ? below : above;
+    query[a] = Vec<T>::fill(centre);
   }
   kept.clear(radius2);
-  search(targets, centre, kept);
-  const T reach = __builtin_sqrt(kept.bound()) + __builtin_sqrt(distance2<T>(half[0], half[1], half[2]));
+  search(targets, query, kept);
+  const T corner2 = distance2<T>(to_corner[0], to_corner[1], to_corner[2]);
+  const T reach = __builtin_sqrt(kept.bound()) + __builtin_sqrt(corner2);
   return reach * reach * T(1.0001) + (sizeof(T) == 4 ? T(1e-37) : T(1e-300));
 }
 

@@ -46,6 +46,11 @@ def clusters(n, seed=0):
     return uniform(n, seed) * scale + scale.log10()
 
 
+def far_from_the_origin(n, seed=0):
+    """Coordinates with few digits left for the shape."""
+    return uniform(n, seed) * 3 + 1e7
+
+
 def plane(n, seed=0):
     return uniform(n, seed) * torch.tensor([1.0, 1.0, 0.0])
 
@@ -62,7 +67,7 @@ def rings(n, seed=0):
     return torch.stack([radius * angle.cos(), radius * angle.sin(), torch.full((n,), -1.5)], 1)
 
 
-CLOUDS = [uniform, grid, duplicates, few_places, outliers, clusters, plane, line, rings]
+CLOUDS = [uniform, grid, duplicates, few_places, outliers, clusters, far_from_the_origin, plane, line, rings]
 
 
 def with_bad_points(points, seed=1):
