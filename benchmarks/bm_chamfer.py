@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import statistics
-import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
+from clouds import medians
 from torch import Tensor
 
 from pcgen.ops import _native, chamfer_distance
@@ -92,24 +92,11 @@ DIFFERENTIABLE = ("torch.cdist", "pytorch3d")
 CASES = [(32, 2048), (1, 2048), (1, 16384)]
 
 
-def medians(measures: dict[str, Measure], x: Tensor, y: Tensor, repeats: int) -> dict[str, float]:
-    """Milliseconds by name; every round runs each measure once, after a warm-up."""
-    times: dict[str, list[float]] = {name: [] for name in measures}
-    for round_ in range(repeats + 1):
-        for name, measure in measures.items():
-            start = time.perf_counter()
-            measure(x, y)
-            if round_:
-                times[name].append(1e3 * (time.perf_counter() - start))
-    return {name: statistics.median(values) for name, values in times.items()}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of torch and scipy")
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
 
     peers: dict[str, Measure] = {}
     for name, make in PEERS.items():
@@ -124,7 +111,8 @@ def main() -> None:
         forward = {"pcgen": chamfer_distance, **peers}
         backward = {name: with_backward(forward[name]) for name in ("pcgen", *DIFFERENTIABLE) if name in forward}
         for kind, measures in (("forward", forward), ("forward+backward", backward)):
-            found = medians(measures, x, y, arguments.repeats)
+            calls = {name: partial(measure, x, y) for name, measure in measures.items()}
+            found = medians(calls, arguments.repeats, arguments.threads)
             for name in (name for name in measures if name != "pcgen"):
                 case, ratio = f"{batch} x {n} {kind}", found[name] / found["pcgen"]
                 print(f"{case:<28}{found['pcgen']:>9.2f}   {name:<18}{found[name]:>10.2f}{ratio:>8.1f}x")

@@ -47,18 +47,17 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--cases", choices=["speed", "robust", "all"], default="all")
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
     print(f"{f'kNN, k={K}, {args.threads} threads':<34}{'pcgen ms':>10}   peer ms (ratio)")
     if args.cases != "robust":
         for batch, n in [(32, 2048), (1, 100_000), (1, 1_000_000)]:
             points = torch.stack([surface(n, seed) for seed in range(batch)])
             ours = {"pcgen": lambda points=points: knn(points, points, K)}
-            print_row(f"{batch} x {n}", medians(ours | peers(points, args.threads), args.repeats))
+            print_row(f"{batch} x {n}", medians(ours | peers(points, args.threads), args.repeats, args.threads))
     if args.cases != "speed":
         for name, cloud in hard_clouds(100_000):
             points = cloud[None]
             ours = {"pcgen": lambda points=points: knn(points, points, K)}
-            print_row(f"1 x 100000, {name}", medians(ours, args.repeats))
+            print_row(f"1 x 100000, {name}", medians(ours, args.repeats, args.threads))
 
 
 if __name__ == "__main__":

@@ -22,11 +22,6 @@ from torch import Tensor
 from pcgen.ops import nearest_both
 
 
-def ours(x: Tensor, y: Tensor, threads: int) -> None:
-    torch.set_num_threads(threads)  # point-cloud-utils leaves the process with one
-    nearest_both(x, y)
-
-
 def peers(x: Tensor, y: Tensor, threads: int) -> dict[str, Callable[[], object]]:
     """What can be imported here, by name; each searches every pair of clouds in both directions."""
     pairs = [(np.ascontiguousarray(a), np.ascontiguousarray(b)) for a, b in zip(x.numpy(), y.numpy(), strict=True)]
@@ -53,18 +48,17 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--cases", choices=["speed", "robust", "all"], default="all")
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
     print(f"{f'nearest, both ways, {args.threads} threads':<34}{'pcgen ms':>10}   peer ms (ratio)")
     if args.cases != "robust":
         for batch, n in [(32, 2048), (1, 100_000), (1, 1_000_000)]:
             x, y = (torch.stack([surface(n, seed) for seed in range(first, first + batch)]) for first in (0, batch))
-            calls = {"pcgen": lambda x=x, y=y: ours(x, y, args.threads)}
-            print_row(f"{batch} x {n}", medians(calls | peers(x, y, args.threads), args.repeats))
+            calls = {"pcgen": lambda x=x, y=y: nearest_both(x, y)}
+            print_row(f"{batch} x {n}", medians(calls | peers(x, y, args.threads), args.repeats, args.threads))
     if args.cases != "speed":
         for (name, a), (_, b) in zip(hard_clouds(100_000), hard_clouds(100_000, seed=1), strict=True):
             x, y = a[None], b[None]
-            calls = {"pcgen": lambda x=x, y=y: ours(x, y, args.threads)}
-            print_row(f"1 x 100000, {name}", medians(calls, args.repeats))
+            calls = {"pcgen": lambda x=x, y=y: nearest_both(x, y)}
+            print_row(f"1 x 100000, {name}", medians(calls, args.repeats, args.threads))
 
 
 if __name__ == "__main__":

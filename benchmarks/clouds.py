@@ -1,4 +1,4 @@
-"""Clouds and timing shared by the benchmarks of neighbour search."""
+"""Clouds and timing shared by the benchmarks."""
 
 from __future__ import annotations
 
@@ -38,11 +38,16 @@ def hard_clouds(n: int, seed: int = 0) -> Iterator[tuple[str, Tensor]]:
     yield "lidar rings", rings + 0.02 * torch.randn(n, 3, generator=generator)
 
 
-def medians(calls: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median milliseconds of each call. Runs are interleaved, so a busy machine slows everybody alike."""
+def medians(calls: dict[str, Callable[[], object]], repeats: int, threads: int) -> dict[str, float]:
+    """Median milliseconds of each call. Runs are interleaved, so a busy machine slows everybody alike.
+
+    The threads are set anew before every call: point-cloud-utils leaves the process with one, which would slow
+    pykdtree and us after it.
+    """
     times: dict[str, list[float]] = {name: [] for name in calls}
     for round_ in range(repeats + 1):
         for name, call in calls.items():
+            torch.set_num_threads(threads)
             start = time.perf_counter()
             call()
             if round_ > 0:  # the first is a warm-up

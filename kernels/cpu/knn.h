@@ -7,8 +7,8 @@ namespace pcgen {
 
 // Targets farther than `radius2` (squared), beyond `points_lengths`, or not finite are nobody's neighbour; where fewer
 // than k are left: distance inf, index -1. A query that is not finite or beyond `query_lengths` gets distance NaN,
-// index -1. Extra memory: the targets again, and 2k values, per thread. Exhaustive; for 3D points knn_indexed is faster
-// at every size.
+// index -1. Extra memory: the targets again, and 2k values, per thread. Exhaustive; 3D points go
+// to knn_indexed.
 template <typename T>
 void knn_exhaustive(const T* query,                 // [batch, n, dims]
                     const T* points,                // [batch, m, dims]

@@ -38,6 +38,8 @@ def farthest_point_sample(points: Tensor, k: int, *, start: int | Tensor = 0, le
     """
     pb = require_points("points", points)
     lengths = require_lengths("lengths", lengths, pb)
+    if pb.shape[2] != 3:
+        raise InputError(f"points must have shape [B, N, 3] or [N, 3], got {list(points.shape)}")
     if not 0 <= k <= pb.shape[1]:
         raise InputError(f"k must be between 0 and the number of points N = {pb.shape[1]}, got {k}")
     index = torch.ops.pcgen.farthest_point_sample(working(pb).detach(), k, _starts(start, pb), lengths)

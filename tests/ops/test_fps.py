@@ -113,6 +113,7 @@ def test_farthest_covers_at_most_twice_as_badly_as_its_own_spacing_allows(seed, 
     ("call", "error", "message"),
     [
         (lambda: farthest_point_sample(clouds(1, 3), 4), InputError, "between 0 and the number of points N = 3, got 4"),
+        (lambda: farthest_point_sample(torch.rand(1, 9, 5), 4), InputError, r"shape \[B, N, 3\].*got \[1, 9, 5\]"),
         (lambda: farthest_point_sample(clouds(1, 3), 2, start=torch.zeros(1)), InputTypeError, "integers"),
         (lambda: farthest_point_sample(clouds(1, 3), 2, start=torch.zeros(2).long()), InputError, r"shape \[1\]"),
         (lambda: gather_points(clouds(1, 3), torch.zeros(3).long()), InputError, "index must have shape"),
