@@ -140,4 +140,5 @@ def _picture(path: Path, before: Any, edit: Edit, rows: list[list[str]]) -> None
 
     height = (before[:, 1].max() - before[:, 1].min()).item()
     moved = edit.moved.numpy() * height
-    save_png(before_after(before.numpy(), edit.points.numpy(), moved=moved, rows=rows), path)
+    label = "distance from the given shape" if edit.decoded else "distance moved"
+    save_png(before_after(before.numpy(), edit.points.numpy(), moved=moved, moved_label=label, rows=rows), path)

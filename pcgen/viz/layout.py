@@ -128,6 +128,7 @@ def before_after(
     title: str | None = None,
     rows: Rows | None = None,
     moved: ArrayLike | None = None,
+    moved_label: str = "distance moved",
     size: tuple[int, int] = (440, 440),
     camera: Camera | None = None,
 ) -> Picture:
@@ -144,6 +145,7 @@ def before_after(
         rows: table under the pictures, see :func:`table`; usually requested, before and after for each attribute.
         moved: ``[M]`` distance in world units for each point of ``after``; by default the distance between equal rows,
             which a decoder that keeps the order of its points gives.
+        moved_label: what that distance is, under the colour bar.
         size: width and height of each picture in pixels.
         camera: defaults to the three-quarter view that frames both.
 
@@ -177,7 +179,7 @@ def before_after(
         title=title,
         pad=MARGIN,
     )
-    parts = [pair[: -MARGIN // 2], _color_bar(limit, pair.shape[1])]
+    parts = [pair[: -MARGIN // 2], _color_bar(limit, moved_label, pair.shape[1])]
     if rows:
         parts.append(_pad(table(rows, pair.shape[1] - 2 * MARGIN), MARGIN))
     return np.concatenate(parts)
@@ -250,7 +252,7 @@ def _round_up(value: float) -> float:
     return float(power * next(step for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= value * (1 - 1e-9)))
 
 
-def _color_bar(limit: float, width: int) -> Picture:
+def _color_bar(limit: float, label: str, width: int) -> Picture:
     """The scale of the displacement colours, on the right half of a page."""
     length, thick = width // 4, 8
     page, draw = _blank(width, 60)
@@ -260,7 +262,7 @@ def _color_bar(limit: float, width: int) -> Picture:
     font = _font(SMALL)
     draw.text((x - 8, 12), "0", fill=MUTED, font=font, anchor="rm")
     draw.text((x + length + 8, 12), f"{limit:g}", fill=MUTED, font=font, anchor="lm")
-    draw.text((x + length / 2, 34), "distance moved, in shape heights", fill=MUTED, font=font, anchor="mm")
+    draw.text((x + length / 2, 34), f"{label}, in shape heights", fill=MUTED, font=font, anchor="mm")
     return np.asarray(page)
 
 
