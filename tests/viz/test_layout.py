@@ -129,6 +129,7 @@ def test_save_png_into_a_missing_folder_is_explained(tmp_path):
 def test_the_label_of_the_colour_bar_is_drawn():
     points = np.random.default_rng(0).random((300, 3))
     pages = [
-        before_after(points, points + 0.1, moved_label=label, size=(80, 80)) for label in ("moved", "distance off")
+        layout.before_after(points, points + 0.1, moved_label=label, size=(80, 80))
+        for label in ("moved", "distance off")
     ]
     assert pages[0].shape == pages[1].shape and not np.array_equal(*pages)
