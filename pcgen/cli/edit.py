@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pcgen.cli._input import add_axes, read, to_frame
+
 if TYPE_CHECKING:
     from pcgen.generator import Edit, Generator
     from pcgen.pointcloud import PointCloud
@@ -31,8 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--out", type=Path, default=Path("out/edit"), help="output folder (%(default)s)")
     parser.add_argument("--model", default="chair", help="shipped generator, or folder of one (%(default)s)")
     parser.add_argument("--points", type=int, help="points to sample on a mesh, or to keep of a cloud")
-    parser.add_argument("--up", default="y", help="the file's upward axis: x y z -x -y -z (%(default)s)")
-    parser.add_argument("--front", help="the file's front axis, as in --front=-z; found by reconstruction if not given")
+    add_axes(parser)
     parser.add_argument("--decoded", action="store_true", help="write the plain decode instead of the moved points")
     parser.add_argument("--seed", type=int, default=0, help="sampling of points on a mesh (%(default)s)")
 
@@ -45,12 +46,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     requests = parse_requests(arguments.set)
     generator = pcgen.load(arguments.model)
-    cloud = _read(arguments)
+    cloud = read(arguments.file, arguments.points, arguments.seed)
     print(f"{arguments.file}: {len(cloud)} points")
 
-    rotation, front = _to_frame(generator, cloud, arguments)
-    if arguments.front is None:
-        print(f"front: {front}, found by reconstruction (say --front if this is wrong)")
+    rotation, front = to_frame(generator, cloud, arguments.up, arguments.front)
     points = cloud.tensor() @ rotation.T
     edit = generator.edit(points, decoded=arguments.decoded, **requests)
 
@@ -74,40 +73,6 @@ def run(arguments: argparse.Namespace) -> int:
     write_record(out / "edit.json", facts)
     print(f"wrote {out / 'edited.ply'}, {out / 'edit.png'}, {out / 'edit.json'}")
     return 0
-
-
-def _read(arguments: argparse.Namespace) -> PointCloud:
-    """The file; a name without suffix that is no file is a shipped example's."""
-    from pcgen import assets
-    from pcgen.pointcloud import PointCloud
-
-    path = Path(arguments.file)
-    if not path.exists() and not path.suffix:
-        path = assets.path(arguments.file)
-    return PointCloud.load(path, num_points=arguments.points, seed=arguments.seed)
-
-
-def _to_frame(generator: Generator, cloud: PointCloud, arguments: argparse.Namespace) -> tuple[Any, str]:
-    """Rotation ``[3, 3]`` from the file's axes to +Y up, -Z front, and the name of the file's front axis."""
-    from pcgen.normalize import rotation_to_frame
-
-    if arguments.front is not None:
-        return rotation_to_frame(arguments.up, arguments.front), arguments.front
-    up = arguments.up.lstrip("-")
-    fronts = [sign + axis for axis in "xyz" if axis != up for sign in ("", "-")]
-    rotations = {front: rotation_to_frame(arguments.up, front) for front in fronts}
-    first = fronts[0]
-    turns = generator.quarter_turns(cloud.tensor() @ rotations[first].T)
-    turned = _turned(rotations[first], turns)
-    front = next(name for name, rotation in rotations.items() if rotation.allclose(turned, atol=1e-5))
-    return rotations[front], front
-
-
-def _turned(rotation: Any, quarters: int) -> Any:
-    """The rotation followed by quarter turns about +Y."""
-    from pcgen.generator import turn
-
-    return turn(rotation.T, quarters).T
 
 
 def _carried(cloud: PointCloud, edit: Edit) -> dict[str, Any]:

@@ -10,10 +10,17 @@ import sys
 import warnings
 
 from pcgen import __version__
-from pcgen.cli import doctor, edit, generate, train
+from pcgen.cli import doctor, edit, generate, interpolate, reconstruct, train
 from pcgen.errors import PcgenError
 
-VERBS = {"edit": edit, "generate": generate, "train": train, "doctor": doctor}
+VERBS = {
+    "edit": edit,
+    "generate": generate,
+    "reconstruct": reconstruct,
+    "interpolate": interpolate,
+    "train": train,
+    "doctor": doctor,
+}
 
 
 def build_parser() -> argparse.ArgumentParser:

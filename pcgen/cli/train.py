@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 HELP = "train a backbone from a config, then fit its prior and plugin; resumes where it was interrupted"
 EXAMPLES = """\
   pcgen train configs/tiny.yaml -o runs/tiny
   pcgen train configs/chair.yaml -o runs/chair --override steps=4000 --override data.real_share=0
-  pcgen generate runs/tiny -n 4"""
+  pcgen generate runs/tiny -n 4
+  torchrun --nproc-per-node 2 --no-python pcgen train configs/chair.yaml -o runs/chair   (as one, on two processes)"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
     from pcgen.training import TrainConfig, train
 
     metrics = train(load_config(arguments.config, TrainConfig, arguments.override), arguments.out)
+    if os.environ.get("RANK", "0") != "0":
+        return 0  # under torchrun the first process speaks for all
     print_table([["metric", "value"], *([name, f"{value:.3f}"] for name, value in metrics.items())])
     print(f"\nwrote {arguments.out}; use it with `pcgen generate {arguments.out}`")
     return 0

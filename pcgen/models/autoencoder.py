@@ -70,6 +70,10 @@ class Autoencoder(nn.Module):
         """Normalised clouds ``[B, num_points, 3]`` of latent codes ``[B, D]``; equal indices correspond."""
         return self.decoder(latents, num_points)
 
+    def forward(self, points: Tensor, uv: Tensor) -> Tensor:
+        """Reconstructions of normalised clouds ``[B, N, 3]`` at patch coordinates (see :meth:`PatchDecoder.sample`)."""
+        return self.decoder.sample(self.encode(points), uv)
+
     def freeze(self) -> Autoencoder:
         """Evaluation mode, and no parameter takes a gradient; returns itself."""
         return self.eval().requires_grad_(False)

@@ -57,11 +57,17 @@ class PointNetEncoder(nn.Module):
 
     def forward(self, points: Tensor) -> Tensor:
         """Codes ``[B, D]`` of clouds ``[B, N, 3]``."""
-        if self.training and torch.is_grad_enabled():
-            with torch.no_grad(), torch.autocast(points.device.type, torch.bfloat16, enabled=_fast_bfloat16(points)):
-                winners = self._features(points).max(dim=1)[1]  # [B, C]; max()[1] is faster than argmax on a CPU
-            points = points.gather(1, winners[..., None].expand(-1, -1, 3))
-        return self.norm(self.head(self._features(points).amax(dim=1)))
+        critical = self.training and torch.is_grad_enabled()
+        return self.norm(self.head(self._pool_critical(points) if critical else self._features(points).amax(dim=1)))
+
+    def _pool_critical(self, points: Tensor) -> Tensor:
+        """Maxima over points ``[B, C]``, the gradient through the critical points, each of which is run once."""
+        with torch.no_grad(), torch.autocast(points.device.type, torch.bfloat16, enabled=_fast_bfloat16(points)):
+            winners = self._features(points).max(dim=1)[1]  # [B, C]; max()[1] is faster than argmax on a CPU
+        rows = winners + points.shape[1] * torch.arange(len(points), device=points.device)[:, None]
+        critical, inverse = rows.unique(return_inverse=True)
+        features = self._features(points.flatten(0, 1)[critical])
+        return features[inverse, torch.arange(features.shape[1], device=points.device)]
 
     def _features(self, points: Tensor) -> Tensor:
         return self.point_mlp(fourier_features(points, self.octaves))

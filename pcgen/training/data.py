@@ -98,17 +98,22 @@ class ShapeSet:
         tensor = torch.from_numpy(points)
         return self.normalization(tensor).apply(tensor)
 
-    def batch(self, step: int, size: int, target_points: int) -> tuple[Tensor, Tensor]:
+    def batch(self, step: int, items: range, target_points: int) -> tuple[Tensor, Tensor]:
         """Two independent draws of the same shapes: what the encoder sees, and what the decoder must match.
 
+        Args:
+            step: number of the batch.
+            items: which shapes of it; each depends on the seed, the step and its own number alone.
+            target_points: points of the second draw, at most 2048.
+
         Returns:
-            ``[size, 2048, 3]`` and ``[size, target_points, 3]``, normalised.
+            ``[len(items), 2048, 3]`` and ``[len(items), target_points, 3]``, normalised.
         """
-        rng = np.random.default_rng((self.seed, step))
-        reals = int(rng.binomial(size, self.real_share)) if self.real else 0
-        clouds = [self._draw_procedural(rng) for _ in range(size - reals)] + [self.draw_real(rng) for _ in range(reals)]
-        batch = torch.from_numpy(np.stack(clouds))
+        batch = torch.from_numpy(np.stack([self._draw(np.random.default_rng((self.seed, step, i))) for i in items]))
         return batch[:, :2048], batch[:, 2048 : 2048 + target_points]
+
+    def _draw(self, rng: np.random.Generator) -> NDArray[np.float32]:
+        return self.draw_real(rng) if self.real and rng.random() < self.real_share else self._draw_procedural(rng)
 
     def _draw_procedural(self, rng: np.random.Generator) -> NDArray[np.float32]:
         cloud = self.points[rng.integers(len(self.points))].astype(np.float32)

@@ -5,13 +5,13 @@ from __future__ import annotations
 __all__ = ["TrainConfig", "learning_rate", "train"]
 
 import copy
-import json
 import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from pcgen.config import to_yaml
@@ -21,14 +21,16 @@ from pcgen.models.autoencoder import Autoencoder, AutoencoderConfig
 from pcgen.ops import chamfer_distance
 from pcgen.training.data import DataConfig, ShapeSet
 from pcgen.training.fit import save_generator
-from pcgen.training.losses import sliced_wasserstein2
-from pcgen.training.validate import validate
+from pcgen.training.losses import emd_of_some, sliced_wasserstein2
+from pcgen.training.team import Team
+from pcgen.training.tracking import Tracker
+from pcgen.training.validate import held_out_ratio, validate
 
 CHECKPOINT_SECONDS = 120
 LOG_EVERY = 50
+HOLD_OUT_EVERY = 1000
 EMA_DECAY = 0.999
 WARMUP_STEPS = 200
-PROJECTIONS = 16
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,12 @@ class TrainConfig:
     Attributes:
         seed: initial weights, batches, data.
         steps: optimiser steps.
-        batch_size: shapes per step.
+        batch_size: shapes per step, over all processes.
         learning_rate: peak of the cosine schedule.
         density_weight: weight of the sliced Wasserstein distance, which evens out density, beside Chamfer.
+        emd_weight: weight of the Earth Mover's Distance in the last steps; early it destroys detail.
+        emd_share: the share of the steps, at the end, that have it.
+        tensorboard: write TensorBoard events beside ``metrics.jsonl``.
         model: the autoencoder.
         data: the shapes.
     """
@@ -50,6 +55,9 @@ class TrainConfig:
     batch_size: int = 32
     learning_rate: float = 2e-3
     density_weight: float = 0.5
+    emd_weight: float = 0.0
+    emd_share: float = 0.2
+    tensorboard: bool = False
     model: AutoencoderConfig = field(default_factory=AutoencoderConfig)
     data: DataConfig = field(default_factory=DataConfig)
 
@@ -64,7 +72,7 @@ def train(config: TrainConfig, out: Path) -> dict[str, float]:
     """Train an autoencoder, then fit a prior and a plugin on its latents.
 
     Interrupted, it goes on from its last checkpoint when called again with the same configuration and folder: every
-    batch depends on the seed and the step number alone.
+    batch depends on the seed and the step number alone. Under torchrun each process computes its share of every batch.
 
     Args:
         config: the run.
@@ -75,10 +83,14 @@ def train(config: TrainConfig, out: Path) -> dict[str, float]:
 
     Raises:
         FileError: the folder holds a run with another configuration.
-        PcgenError: the loss became NaN or inf; the last good checkpoint stays.
+        InputError: the batch cannot be split among the processes, or real shapes are wanted and not found.
+        PcgenError: the loss or its gradient became NaN or inf; the last good checkpoint stays.
     """
+    team = Team.join()
+    items = team.share(config.batch_size)
     out.mkdir(parents=True, exist_ok=True)
-    _claim(out, config)
+    if team.leads:
+        _claim(out, config)
     shapes = ShapeSet(config.model.category, config.model.normalization, config.data, config.seed)
 
     torch.manual_seed(config.seed)  # initial weights have no generator argument; a run owns its process
@@ -86,45 +98,72 @@ def train(config: TrainConfig, out: Path) -> dict[str, float]:
     averaged = copy.deepcopy(model).freeze()
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=1e-4, fused=True)
     first = _resume(out, model, averaged, optimizer)
+    reconstruct = team.wrap(model)
+    tracker = Tracker(out, first, config.tensorboard) if team.leads else None
 
     saved = time.monotonic()
-    bar = tqdm(range(first, config.steps), initial=first, total=config.steps, desc="training", unit="step")
+    steps = range(first, config.steps)
+    bar = tqdm(steps, initial=first, total=config.steps, desc="training", unit="step", disable=not team.leads)
     for step in bar:
-        seen, target = shapes.batch(step, config.batch_size, config.model.patches * config.model.degree**2)
+        seen, target = shapes.batch(step, items, config.model.patches * config.model.degree**2)
         generator = torch.Generator().manual_seed(step)
-        decoded = model.decoder.sample(model.encode(seen), model.decoder.jittered(generator))
-        chamfer = chamfer_distance(decoded, target).mean()
-        density = sliced_wasserstein2(decoded, target, PROJECTIONS, generator).mean()
-        loss = chamfer + config.density_weight * density
-        if not loss.isfinite():
-            raise PcgenError(
-                f"the loss became {loss.item()} at step {step}; {out / 'resume.pt'} holds the last good state. "
-                f"Lower learning_rate (now {config.learning_rate:g}) and train into another folder."
-            )
+        decoded = reconstruct(seen, model.decoder.jittered(generator))
+        terms = _losses(decoded, target, step, items, config, generator)
+        optimizer.zero_grad()
+        terms["loss"].backward()
+        slope = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        record = dict(zip(terms, team.mean(torch.stack([*terms.values()])).tolist(), strict=True))
+        if not (math.isfinite(record["loss"]) and slope.isfinite()):
+            raise PcgenError(_explain_divergence(step, record["loss"], slope.item(), out, config))
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, config)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         decay = min(EMA_DECAY, (step + 1) / (step + 10))
         with torch.no_grad():
             for average, value in zip(averaged.parameters(), model.parameters(), strict=True):
                 average.lerp_(value, 1 - decay)
 
+        if tracker is None:
+            continue
         if step % LOG_EVERY == 0:
-            record = {"chamfer": chamfer.item(), "sliced_wasserstein2": density.item()}
             bar.set_postfix({name: f"{value:.2e}" for name, value in record.items()})
-            _log(out, {"step": step, **record, "learning_rate": learning_rate(step, config)})
+            tracker.log(step, record | {"learning_rate": learning_rate(step, config)})
+        if (step + 1) % HOLD_OUT_EVERY == 0:
+            tracker.log(step, {"held_out_ratio": held_out_ratio(averaged)})
         if time.monotonic() - saved > CHECKPOINT_SECONDS:
             _checkpoint(out, step + 1, model, averaged, optimizer)
             saved = time.monotonic()
 
-    _checkpoint(out, config.steps, model, averaged, optimizer)
     metrics = validate(averaged, shapes, config.data)
-    _log(out, {"step": config.steps, **metrics})
-    save_generator(out, averaged, shapes, metrics, to_yaml(config))
+    if tracker is not None:
+        _checkpoint(out, config.steps, model, averaged, optimizer)
+        tracker.log(config.steps, metrics)
+        tracker.close()
+        save_generator(out, averaged, shapes, metrics, to_yaml(config))
+    team.leave()
     return metrics
+
+
+def _losses(
+    decoded: Tensor, target: Tensor, step: int, items: range, config: TrainConfig, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """The terms of the loss, and the loss first; each the mean over this process's items."""
+    terms = {"chamfer": chamfer_distance(decoded, target).mean()}
+    loss = terms["chamfer"]
+    if config.density_weight:
+        terms["sliced_wasserstein2"] = sliced_wasserstein2(decoded, target, generator=generator).mean()
+        loss = loss + config.density_weight * terms["sliced_wasserstein2"]
+    if config.emd_weight and step >= (1 - config.emd_share) * config.steps:
+        terms["emd"] = emd_of_some(decoded, target, step, items)
+        loss = loss + config.emd_weight * terms["emd"]
+    return {"loss": loss, **terms}
+
+
+def _explain_divergence(step: int, loss: float, slope: float, out: Path, config: TrainConfig) -> str:
+    what = f"loss became {loss}" if not math.isfinite(loss) else f"gradient's norm became {slope}"
+    kept = f"{out / 'resume.pt'} holds the last good state. " if (out / "resume.pt").is_file() else ""
+    advice = f"Lower learning_rate (now {config.learning_rate:g}) and train into another folder."
+    return f"the {what} at step {step}. {kept}{advice}"
 
 
 def _claim(out: Path, config: TrainConfig) -> None:
@@ -134,11 +173,6 @@ def _claim(out: Path, config: TrainConfig) -> None:
         raise FileError(f"{out} holds a run with another configuration; choose another folder or delete it")
     with atomic_writer(path) as file:
         file.write(to_yaml(config).encode())
-
-
-def _log(out: Path, record: dict[str, float]) -> None:
-    with (out / "metrics.jsonl").open("a") as file:
-        file.write(json.dumps(record) + "\n")
 
 
 def _checkpoint(out: Path, step: int, model: Autoencoder, averaged: Autoencoder, optimizer: torch.optim.AdamW) -> None:

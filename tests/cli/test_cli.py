@@ -5,10 +5,12 @@ import pytest
 import torch
 from PIL import Image
 
+import pcgen
 from pcgen import PointCloud, assets
 from pcgen.attributes.chair import CHAIR_SPECS
 from pcgen.cli.main import main
-from pcgen.normalize import rotation_to_frame
+from pcgen.normalize import NORMALIZATIONS, rotation_to_frame
+from pcgen.ops import chamfer_distance
 
 
 def test_edit_writes_a_cloud_a_picture_and_a_record(tmp_path, capsys):
@@ -60,6 +62,44 @@ def test_generate_writes_what_it_draws(tmp_path, capsys):
     assert "armrests" in capsys.readouterr().out
 
 
+def test_reconstruct_measures_against_the_sampling_floor(tmp_path, capsys):
+    rotation = rotation_to_frame("z", "x").numpy()
+    cloud = assets.load("chair_dining")
+    PointCloud(cloud.points @ rotation * 7 + 3).save(tmp_path / "turned.ply")
+    out = tmp_path / "r"
+    assert main(["reconstruct", str(tmp_path / "turned.ply"), "--up", "z", "-o", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "front: x" in printed and "sampling floor" in printed and "Earth Mover's" in printed
+    (record,) = json.loads((out / "reconstruct.json").read_text())["shapes"]
+    assert 1 < record["chamfer"] / record["chamfer_floor"] < 10 and 1 < record["emd"] / record["emd_floor"] < 4
+    decoded = PointCloud.load(out / "turned.ply").tensor()
+    error = chamfer_distance(decoded, torch.from_numpy(cloud.points @ rotation * 7 + 3).float())
+    assert error < 50 * record["chamfer"] * 2  # in the file's own axes and scale, 7 half diagonals to one
+    assert np.asarray(Image.open(out / "reconstruct.png")).std() > 10
+
+
+def test_reconstruct_takes_many_files_of_one_name(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        assets.load("chair_teak").save(tmp_path / folder / "c.ply")
+    files = [str(tmp_path / folder / "c.ply") for folder in ("a", "b")]
+    assert main(["reconstruct", *files, "--front=-z", "-o", str(tmp_path / "r")]) == 0
+    assert {path.name for path in (tmp_path / "r").glob("*.ply")} == {"c.ply", "c-2.ply"}
+
+
+def test_interpolate_begins_and_ends_at_the_reconstructions(tmp_path):
+    ends = ["chair_dining", "chair_teak"]
+    out = tmp_path / "i"
+    assert main(["interpolate", *ends, "--steps", "3", "--points", "512", "--front=-z", "-o", str(out)]) == 0
+    shapes = [PointCloud.load(out / f"00{i}.ply").tensor() for i in range(3)]
+    generator = pcgen.load("chair")
+    for name, shape in zip(ends, shapes[::2], strict=True):
+        points = assets.load(name).tensor()
+        normalization = NORMALIZATIONS["unit_diagonal"](points)
+        torch.testing.assert_close(shape, normalization.apply(generator.reconstruct(points, num_points=512)))
+    assert chamfer_distance(shapes[0], shapes[1]) < chamfer_distance(shapes[0], shapes[2])
+
+
 def test_doctor(capsys):
     main(["doctor", "--json"])
     facts = json.loads(capsys.readouterr().out)
@@ -79,6 +119,8 @@ def test_doctor(capsys):
         (["edit", "chair_dining", "--set", "seat_height=0.5", "--up", "w"], "w"),
         (["edit", "chair_dining", "--set", "seat_height=0.5", "--model", "table"], "unknown generator 'table'"),
         (["generate", "chair", "-n", "0"], "at least 1"),
+        (["reconstruct", "nothing.ply"], "pcgen: nothing.ply does not exist"),
+        (["interpolate", "chair_teak", "chair_bar", "--steps", "1"], "at least 2"),
         (["train", "nothing.yaml", "-o", "x"], "nothing.yaml does not exist"),
     ],
 )
@@ -97,7 +139,7 @@ def test_help_names_every_attribute(capsys):
     assert all(spec.name in printed for spec in CHAIR_SPECS)
 
 
-@pytest.mark.parametrize("verb", ["edit", "generate", "train", "doctor"])
+@pytest.mark.parametrize("verb", ["edit", "generate", "reconstruct", "interpolate", "train", "doctor"])
 def test_help_has_examples(verb, capsys):
     with pytest.raises(SystemExit):
         main([verb, "--help"])
