@@ -13,7 +13,7 @@ STABLE_TORCH_LIBRARY(pcgen, m) {
       "nearest_both(Tensor x, Tensor y, Tensor? x_lengths, Tensor? y_lengths)"
       " -> (Tensor dist2_x, Tensor index_x, Tensor dist2_y, Tensor index_y)");
   m.def("nearest_backward(Tensor grad, Tensor x, Tensor y, Tensor index) -> (Tensor grad_x, Tensor grad_y)");
-  m.def("farthest_point_sample(Tensor points, int k, Tensor start, Tensor? lengths) -> Tensor");
+  m.def("farthest_point_sample(Tensor points, Tensor? lengths, Tensor start, int k) -> (Tensor index, Tensor dist2)");
   m.def(
       "knn(Tensor query, Tensor points, int k, float radius, Tensor? query_lengths, Tensor? points_lengths)"
       " -> (Tensor, Tensor)");

@@ -14,6 +14,7 @@ void farthest_point_sample(const T* points,         // [batch, n, 3]
                            const int64_t* lengths,  // [batch] or nullptr
                            int64_t batch, int64_t n, int64_t k,
                            int64_t* index,  // [batch, k]
+                           T* dist2,        // [batch, k] squared covering radius
                            ParallelFor parallel_for);
 
 }  // namespace pcgen

@@ -15,10 +15,9 @@ template <typename T>
 struct SimdKernels {
   // Greedy farthest-point order from `first`. dist2 starts as +inf for points that may be taken, -1 for points that
   // are taken only when no other is left, and -inf for padding; a taken point gets -2.
-  void (*farthest)(const T* points,  // [3, n], n a multiple of kChunk
-                   T* dist2,         // [n]
-                   int64_t n, int64_t first, int64_t k,
-                   int64_t* index);  // [k]
+  void (*farthest)(const T* points,                                                   // [3, n], n a multiple of kChunk
+                   T* dist2,                                                          // [n]
+                   int64_t n, int64_t first, int64_t k, int64_t* index, T* radius2);  // [k]
 };
 
 enum class SimdId : int { portable, avx2, avx512 };

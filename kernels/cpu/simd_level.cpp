@@ -7,7 +7,7 @@ namespace {
 using pcgen::kChunk;
 
 template <typename T>
-void farthest(const T* points, T* dist2, int64_t n, int64_t first, int64_t k, int64_t* index) {
+void farthest(const T* points, T* dist2, int64_t n, int64_t first, int64_t k, int64_t* index, T* radius2) {
   constexpr int kWidth = Vec<T>::kWidth;
   const T* px = points;
   const T* py = points + n;
@@ -36,6 +36,7 @@ void farthest(const T* points, T* dist2, int64_t n, int64_t first, int64_t k, in
         best_chunk = chunk;
       }
     }
+    radius2[step] = best < 0 ? 0 : best;
     last = best_chunk;
     while (dist2[last] != best) ++last;
   }

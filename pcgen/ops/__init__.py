@@ -7,6 +7,7 @@ __all__ = [
     "ChamferPreset",
     "ChamferTerms",
     "EmdAssignment",
+    "FarthestPoints",
     "Nearest",
     "Neighbors",
     "SpatialIndex",
@@ -36,7 +37,7 @@ from pcgen.ops.chamfer import (  # noqa: E402  (the operators must be registered
     chamfer_terms,
 )
 from pcgen.ops.emd import EmdAssignment, earth_movers_distance, emd_assignment, emd_loss  # noqa: E402
-from pcgen.ops.fps import farthest_point_sample, gather_points  # noqa: E402
+from pcgen.ops.fps import FarthestPoints, farthest_point_sample, gather_points  # noqa: E402
 from pcgen.ops.knn import Neighbors, SpatialIndex, knn  # noqa: E402
 from pcgen.ops.nearest import Nearest, nearest, nearest_both  # noqa: E402
 from pcgen.ops.similarity import f_score, hausdorff_distance  # noqa: E402

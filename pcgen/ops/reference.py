@@ -243,22 +243,25 @@ def spatial_index_knn(
     return dist2, torch.where(place >= 0, original, -1)
 
 
-def farthest_point_sample(points: Tensor, k: int, start: Tensor, lengths: Tensor | None) -> Tensor:
+def farthest_point_sample(points: Tensor, lengths: Tensor | None, start: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Greedy farthest-point order (Gonzalez, 1985): each next point is the farthest from all taken so far.
 
     Args:
-        points: ``[B, N, 3]``.
-        k: number of points to take, at most N.
-        start: first point per cloud ``[B]``, clamped to the cloud.
+        points: ``[B, N, D]``.
         lengths: valid points per cloud ``[B]``, or None.
+        start: first point per cloud ``[B]``, clamped to the cloud.
+        k: number of points to take, at most N.
 
     Returns:
-        ``[B, k]`` int64; -1 beyond a cloud's length. Points that are not finite come last.
+        Indices ``[B, k]`` int64 and squared covering radii ``[B, k]``: the greatest squared distance of a finite point
+        to the nearest one taken so far, 0 when all are taken. -1 and NaN beyond a cloud's length. Points that are not
+        finite come last.
     """
     batch, n = points.shape[:2]
     index = torch.full((batch, k), -1, dtype=torch.int64, device=points.device)
+    dist2 = points.new_full((batch, k), torch.nan)
     if index.numel() == 0:
-        return index
+        return index, dist2
     count = torch.full((batch,), n, device=points.device) if lengths is None else lengths.clamp(0, n)
     finite = points.isfinite().all(-1)
     inside = torch.arange(n, device=points.device) < count[:, None]
@@ -273,8 +276,10 @@ def farthest_point_sample(points: Tensor, k: int, start: Tensor, lengths: Tensor
         index[:, step] = torch.where(step < count, last, -1)
         rank[rows, last] = torch.where(step < count, -2.0, rank[rows, last])
         rank = torch.minimum(rank, distance2(points, points[rows, last][:, None]))
-        last = (rank == rank.amax(1, keepdim=True)).to(torch.uint8).argmax(1)
-    return index
+        most = rank.amax(1, keepdim=True)
+        dist2[:, step] = torch.where(step < count, most[:, 0].clamp(min=0), torch.nan)
+        last = (rank == most).to(torch.uint8).argmax(1)
+    return index, dist2
 
 
 def emd(

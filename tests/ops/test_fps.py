@@ -4,26 +4,32 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ops.inputs import clouds, on_a_grid, with_bad_points
+from ops.inputs import Pointclouds, clouds, on_a_grid, with_bad_points
 
 from pcgen.errors import InputError, InputTypeError
 from pcgen.ops import farthest_point_sample, gather_points, nearest, reference
 
 
+def assert_equals_reference(points, lengths, start, k):
+    """Indices and squared radii of the operator; in float32, whose fused steps the reference emulates, to the bit."""
+    index, dist2 = torch.ops.pcgen.farthest_point_sample(points, lengths, start, k)
+    expected_index, expected_dist2 = reference.farthest_point_sample(points, lengths, start, k)
+    assert torch.equal(index, expected_index)
+    rtol = 0 if points.dtype == torch.float32 else 1e-14
+    torch.testing.assert_close(dist2, expected_dist2, rtol=rtol, atol=0, equal_nan=True)
+
+
 @pytest.mark.parametrize(("batch", "n", "k"), [(1, 1, 1), (2, 5, 5), (3, 128, 128), (2, 300, 77), (1, 1025, 300)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("make", [clouds, on_a_grid])
-def test_farthest_equals_reference(batch, n, k, make):
-    points, start = make(batch, n), torch.arange(batch) * 3
-    expected = reference.farthest_point_sample(points, k, start, None)
-    assert torch.equal(farthest_point_sample(points, k, start=start), expected)
+def test_farthest_equals_reference(batch, n, k, dtype, make):
+    assert_equals_reference(make(batch, n).to(dtype), None, torch.arange(batch) * 3, k)
 
 
 def test_farthest_equals_reference_with_bad_points_and_lengths():
     points = with_bad_points(on_a_grid(6, 150))
     lengths = torch.tensor([0, 1, 60, 100, 149, 150])
-    start = torch.tensor([0, 5, 59, 60, 0, 149])
-    expected = reference.farthest_point_sample(points, 120, start, lengths)
-    assert torch.equal(farthest_point_sample(points, 120, start=start, lengths=lengths), expected)
+    assert_equals_reference(points, lengths, torch.tensor([0, 5, 59, 60, 0, 149]), 120)
 
 
 @settings(deadline=None, max_examples=60)
@@ -33,10 +39,7 @@ def test_random_inputs_equal_reference(seed, batch, n, bad):
     if bad:
         points = with_bad_points(points, seed=seed)
     lengths = torch.randint(0, n + 1, (batch,), generator=torch.Generator().manual_seed(seed))
-    k = seed % (n + 1)
-    start = lengths // 2
-    expected = reference.farthest_point_sample(points, k, start, lengths)
-    assert torch.equal(farthest_point_sample(points, k, start=start, lengths=lengths), expected)
+    assert_equals_reference(points, lengths, lengths // 2, seed % (n + 1))
 
 
 def test_ties_take_the_lowest_index():
@@ -45,22 +48,27 @@ def test_ties_take_the_lowest_index():
 
 
 def test_duplicates_are_taken_once_each():
-    index = farthest_point_sample(torch.zeros(2, 200, 3), 200)
-    assert torch.equal(index.sort(1)[0], torch.arange(200).expand(2, -1))
+    index, radii = farthest_point_sample(torch.zeros(2, 200, 3), 200, start=7, return_radii=True)
+    assert index[0].tolist() == [7, *range(7), *range(8, 200)]
+    assert torch.equal(index[0], index[1]) and not radii.any()
 
 
 def test_bad_points_come_last_and_a_bad_start_gives_way():
     points = torch.tensor([[torch.nan, 0, 0], [1.0, 0, 0], [torch.inf, 0, 0], [2.0, 0, 0]])
-    assert farthest_point_sample(points, 4).tolist() == [1, 3, 0, 2]
+    index, radii = farthest_point_sample(points, 4, return_radii=True)
+    assert index.tolist() == [1, 3, 0, 2] and radii.tolist() == [1, 0, 0, 0]
 
 
 def test_farthest_of_a_shorter_k_is_a_prefix():
     points = clouds(2, 400)
-    assert torch.equal(farthest_point_sample(points, 300)[:, :50], farthest_point_sample(points, 50))
+    longer, shorter = (farthest_point_sample(points, k, return_radii=True) for k in (300, 50))
+    assert torch.equal(longer.index[:, :50], shorter.index) and torch.equal(longer.radii[:, :50], shorter.radii)
 
 
 def test_no_points_wanted():
     assert farthest_point_sample(torch.zeros(2, 5, 3), 0).shape == (2, 0)
+    assert farthest_point_sample(torch.zeros(2, 0, 3), 0, start="farthest_from_mean").shape == (2, 0)
+    assert farthest_point_sample(torch.zeros(0, 5, 3), 2, start="random").shape == (0, 2)
 
 
 def test_non_contiguous_inputs():
@@ -71,7 +79,54 @@ def test_non_contiguous_inputs():
 
 def test_unbatched_equals_batched():
     points = clouds(1, 40)
-    assert torch.equal(farthest_point_sample(points[0], 9), farthest_point_sample(points, 9)[0])
+    one, batch = (farthest_point_sample(p, 9, return_radii=True) for p in (points[0], points))
+    assert torch.equal(one.index, batch.index[0]) and torch.equal(one.radii, batch.radii[0])
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_points_are_sampled_in_float32(dtype):
+    points = clouds(2, 60).to(dtype)
+    index, radii = farthest_point_sample(points, 20, return_radii=True)
+    assert torch.equal(index, farthest_point_sample(points.float(), 20)) and radii.dtype == torch.float32
+
+
+def test_pointclouds_bring_their_own_lengths():
+    first, second = clouds(1, 30)[0], clouds(1, 12, seed=1)[0]
+    index = farthest_point_sample(Pointclouds([first, second]), 15)
+    assert torch.equal(index[0], farthest_point_sample(first, 15))
+    assert torch.equal(index[1, :12], farthest_point_sample(second, 12)) and (index[1, 12:] == -1).all()
+
+
+def test_radii_are_those_of_the_nearest_sampled_point():
+    points = clouds(2, 300)
+    index, radii = farthest_point_sample(points, 40, return_radii=True)
+    for taken in (1, 7, 40):
+        sample = gather_points(points, index[:, :taken])
+        torch.testing.assert_close(radii[:, taken - 1], nearest(points, sample).distance.amax(1))
+
+
+def test_random_start_is_uniform_over_the_valid_points_and_repeats_with_its_generator():
+    points, lengths = clouds(1, 8).expand(4000, -1, -1), torch.full((4000,), 5)
+    draws = [
+        farthest_point_sample(points, 1, lengths=lengths, start="random", generator=torch.Generator().manual_seed(seed))
+        for seed in (3, 3, 4)
+    ]
+    assert torch.equal(draws[0], draws[1]) and not torch.equal(draws[0], draws[2])
+    counts = draws[0].flatten().bincount()
+    assert len(counts) == 5 and (counts - 800).abs().max() < 120  # 4.7 standard deviations
+
+
+def test_start_farthest_from_mean_ignores_what_is_not_valid():
+    points = torch.tensor([[1.0, 0, 0], [0, 0, 0], [-2, 0, 0], [torch.inf, 0, 0], [100, 0, 0]])[None]
+    sample = farthest_point_sample(points, 4, lengths=torch.tensor([4]), start="farthest_from_mean")
+    assert sample.tolist() == [[2, 0, 1, 3]]
+
+
+def test_start_farthest_from_mean_is_independent_of_the_order():
+    points = clouds(1, 300, torch.float64)[0]
+    order = torch.randperm(300, generator=torch.Generator().manual_seed(5))
+    sample, other = (farthest_point_sample(p, 60, start="farthest_from_mean") for p in (points, points[order]))
+    assert torch.equal(order[other], sample)
 
 
 def test_gather_points_takes_zeros_for_minus_one():
@@ -82,20 +137,40 @@ def test_gather_points_takes_zeros_for_minus_one():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_opcheck(dtype):
-    points, lengths = clouds(2, 30, dtype), torch.tensor([30, 4])
+    points, lengths = clouds(2, 30, dtype), torch.tensor([30, 9])
     torch.library.opcheck(
-        torch.ops.pcgen.farthest_point_sample, (points, 7, torch.zeros(2, dtype=torch.int64), lengths)
+        torch.ops.pcgen.farthest_point_sample, (points, lengths, torch.zeros(2, dtype=torch.int64), 7)
     )
 
 
-def test_compile_fullgraph():
+@pytest.mark.parametrize("start", [3, "random", "farthest_from_mean"])
+def test_compile_fullgraph(start):
     points = clouds(2, 40)
 
     def sample(points):
-        return gather_points(points, farthest_point_sample(points, 10))
+        return gather_points(points, farthest_point_sample(points, 10, start=start))
 
     compiled = torch.compile(sample, fullgraph=True, backend="aot_eager")
-    assert torch.equal(compiled(points), sample(points))
+    results = []
+    for call in (sample, compiled):
+        torch.manual_seed(0)
+        results.append(call(points))
+    assert torch.equal(*results)
+
+
+def test_vmap_equals_the_batch():
+    points, start = clouds(6, 40).unflatten(0, (3, 2)), torch.arange(6).view(3, 2)
+    mapped = torch.func.vmap(lambda p, s: tuple(farthest_point_sample(p, 9, start=s, return_radii=True)))(points, start)
+    expected = farthest_point_sample(points.flatten(0, 1), 9, start=start.flatten(), return_radii=True)
+    for result, wanted in zip(mapped, expected, strict=True):
+        assert torch.equal(result.flatten(0, 1), wanted)
+
+
+def test_gradients_pass_through_the_gathered_points():
+    points = clouds(1, 20)[0].requires_grad_()
+    index = farthest_point_sample(points, 4)
+    gather_points(points, index).sum().backward()
+    assert torch.equal(points.grad.sum(1).nonzero()[:, 0], index.sort().values)
 
 
 @settings(deadline=None, max_examples=30)
@@ -103,10 +178,10 @@ def test_compile_fullgraph():
 def test_farthest_covers_at_most_twice_as_badly_as_its_own_spacing_allows(seed, k):
     """Gonzalez' argument: the covering radius of the greedy sample never exceeds the least distance within it."""
     points = clouds(1, 60, torch.float64, seed)
-    chosen = gather_points(points, farthest_point_sample(points, k))
-    radius = nearest(points, chosen).dist2.max()
-    spacing = torch.cdist(chosen, chosen)[0].fill_diagonal_(torch.inf).min().square()
-    assert radius <= spacing * (1 + 1e-9)
+    index, radii = farthest_point_sample(points, k, return_radii=True)
+    chosen = gather_points(points, index)
+    spacing = torch.cdist(chosen, chosen)[0].fill_diagonal_(torch.inf).min()
+    assert radii[0, -1] <= spacing * (1 + 1e-9)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +191,8 @@ def test_farthest_covers_at_most_twice_as_badly_as_its_own_spacing_allows(seed, 
         (lambda: farthest_point_sample(torch.rand(1, 9, 5), 4), InputError, r"shape \[B, N, 3\].*got \[1, 9, 5\]"),
         (lambda: farthest_point_sample(clouds(1, 3), 2, start=torch.zeros(1)), InputTypeError, "integers"),
         (lambda: farthest_point_sample(clouds(1, 3), 2, start=torch.zeros(2).long()), InputError, r"shape \[1\]"),
+        (lambda: farthest_point_sample(clouds(1, 3), 2, start="center"), InputError, "random, farthest_from_mean; got"),
+        (lambda: farthest_point_sample(clouds(1, 3), 2, generator=torch.Generator()), InputError, "start is 0"),
         (lambda: gather_points(clouds(1, 3), torch.zeros(3).long()), InputError, "index must have shape"),
     ],
 )
