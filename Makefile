@@ -26,7 +26,7 @@ check: $(VENV)/.pcgen-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/clang-format --dry-run -Werror csrc/* kernels/*/*
+	$(BIN)/clang-format --dry-run -Werror csrc/* kernels/*/* tests/cuda_on_cpu/emulation/*
 
 wheel: $(VENV)/.pcgen
 	tests/packaging/check_wheel.sh $(BIN)/python

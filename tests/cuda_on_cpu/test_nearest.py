@@ -1,0 +1,58 @@
+"""The CUDA kernels of nearest and nearest_both, executed by the emulation, against the reference."""
+
+import pytest
+import torch
+from ops.inputs import clouds, on_a_grid, with_bad_points
+
+from pcgen.ops import reference
+
+
+def assert_equal_to_reference(emulated, x, y, x_lengths=None, y_lengths=None):
+    expected = reference.nearest_both(x, y, x_lengths, y_lengths)
+    both = emulated("nearest_both", x, y, x_lengths, y_lengths)
+    one = emulated("nearest", x, y, x_lengths, y_lengths)
+    for got, want in zip((*both, *one), (*expected, *expected[:2]), strict=True):
+        torch.testing.assert_close(got, want, rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("batch", "n", "m"),
+    [(1, 1, 1), (2, 31, 33), (1, 32, 129), (1, 129, 127), (3, 128, 128), (1, 257, 640), (1, 1024, 65), (2, 1025, 40)],
+)
+def test_sizes_around_tiles_and_parts(emulated, batch, n, m):
+    assert_equal_to_reference(emulated, clouds(batch, n), on_a_grid(batch, m, seed=1))
+
+
+@pytest.mark.parametrize(("batch", "n", "m"), [(0, 5, 5), (2, 0, 5), (2, 5, 0), (1, 0, 0)])
+def test_empty(emulated, batch, n, m):
+    assert_equal_to_reference(emulated, clouds(batch, n), clouds(batch, m))
+
+
+@pytest.mark.parametrize("dim", [2, 5, 16])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_other_dimensions(emulated, dim, dtype):
+    assert_equal_to_reference(emulated, clouds(2, 70, dtype, dim=dim), clouds(2, 140, dtype, seed=1, dim=dim))
+
+
+def test_double(emulated):
+    assert_equal_to_reference(emulated, clouds(2, 520, torch.float64), clouds(2, 130, torch.float64, seed=1))
+
+
+def test_ties_take_the_lowest_index(emulated):
+    assert_equal_to_reference(emulated, on_a_grid(2, 300), on_a_grid(2, 200, seed=1))
+    assert_equal_to_reference(emulated, torch.zeros(1, 300, 3), torch.zeros(1, 200, 3))
+
+
+def test_bad_points_and_lengths(emulated):
+    x, y = with_bad_points(on_a_grid(6, 150)), with_bad_points(on_a_grid(6, 140, seed=3), seed=4)
+    y[5] = torch.nan
+    lengths = torch.tensor([0, 1, 60, 100, 1000, -3]), torch.tensor([7, 0, 31, 140, 129, 140])
+    assert_equal_to_reference(emulated, x, y, *lengths)
+
+
+def test_squares_that_overflow(emulated):
+    x, y = clouds(1, 40), clouds(1, 50, seed=1)
+    x[0, ::2] *= 1e30
+    y[0, 3:] *= 1e25
+    y[0, 0] = torch.nan
+    assert_equal_to_reference(emulated, x, y)
