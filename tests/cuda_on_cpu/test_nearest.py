@@ -11,8 +11,9 @@ def assert_equal_to_reference(emulated, x, y, x_lengths=None, y_lengths=None):
     expected = reference.nearest_both(x, y, x_lengths, y_lengths)
     both = emulated("nearest_both", x, y, x_lengths, y_lengths)
     one = emulated("nearest", x, y, x_lengths, y_lengths)
+    rtol = 1e-14 if x.dtype == torch.float64 else 0  # the reference cannot fuse float64
     for got, want in zip((*both, *one), (*expected, *expected[:2]), strict=True):
-        torch.testing.assert_close(got, want, rtol=0, atol=0, equal_nan=True)
+        torch.testing.assert_close(got, want, rtol=rtol, atol=0, equal_nan=True)
 
 
 @pytest.mark.parametrize(
