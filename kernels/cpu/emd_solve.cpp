@@ -16,6 +16,7 @@ constexpr double kFirstEpsilon = 10;        // epsilon after a coarser pair, in 
 constexpr double kEpsilonStep = 5;          // from phase to phase
 constexpr double kTolBeforePaths = 2e-4;    // where the exact mode leaves the auction
 constexpr double kExactTol = 1e-9;          // what counts as optimal
+constexpr double kRounding = 4e-15;         // of the largest cost: what a certificate in float64 cannot tell
 constexpr int64_t kPatience = 16;           // bids per point after which epsilon was too small to begin with
 constexpr double kEpsilonRetreat = 10;      // how much larger it becomes then
 constexpr int64_t kMaxBidsPerPoint = 5000;  // all in all
@@ -67,9 +68,16 @@ std::vector<double> from_zero(std::vector<double> prices) {
   return prices;
 }
 
+// States what the auction's assignment costs and what its prices prove.
+void certify(EmdSolution& solution, double tol, double largest) {
+  solution.primal = solution.auction->primal();
+  solution.lower_bound = std::clamp(solution.auction->dual(), 0.0, solution.primal);
+  solution.converged = solution.primal - solution.lower_bound <= std::max(tol * solution.primal, kRounding * largest);
+}
+
 // Auctions with falling epsilon until the certificate is good enough. Prices stay from phase to phase, assignments do
 // not. A phase that drags on shows that the prices were worse than epsilon, which then grows again.
-void refine(EmdSolution& solution, double epsilon, double least_epsilon, double tol) {
+void refine(EmdSolution& solution, double epsilon, double least_epsilon, double tol, double largest) {
   Auction& auction = *solution.auction;
   const int64_t n = auction.size(), most = kMaxBidsPerPoint * n;
   int64_t patience = kPatience * n;
@@ -83,9 +91,7 @@ void refine(EmdSolution& solution, double epsilon, double least_epsilon, double 
       continue;
     }
     auction.complete();
-    solution.primal = auction.primal();
-    solution.lower_bound = std::clamp(auction.dual(), 0.0, solution.primal);
-    solution.converged = solution.primal - solution.lower_bound <= tol * solution.primal;
+    certify(solution, tol, largest);
     if (solution.converged || last) return;
     // Nobody loses more than epsilon, so this epsilon is surely small enough; do not go far below it.
     const double sufficient = 0.9 * tol * solution.primal;
@@ -120,12 +126,10 @@ EmdSolution solve_emd(const std::vector<double>& x, const std::vector<double>& y
       epsilon /= kFirstEpsilon;
     }
   }
-  refine(solution, std::max(epsilon, least_epsilon), least_epsilon, tol);
+  refine(solution, std::max(epsilon, least_epsilon), least_epsilon, tol, largest);
   if (options.exact) {
     make_optimal(*solution.auction, std::max(tol * solution.primal, least_epsilon));
-    solution.primal = solution.auction->primal();
-    solution.lower_bound = std::clamp(solution.auction->dual(), 0.0, solution.primal);
-    solution.converged = solution.primal - solution.lower_bound <= kExactTol * solution.primal;
+    certify(solution, kExactTol, largest);
   }
   return solution;
 }

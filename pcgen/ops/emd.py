@@ -22,7 +22,8 @@ class EmdAssignment(NamedTuple):
         gap: ``(value - lower_bound) / value``, ``[B]``.
         assignment: a bijection, ``[B, N]`` int64: ``x[b, i]`` goes to ``y[b, assignment[b, i]]``; -1 beyond a length.
         prices: of the points of ``y``, ``[B, N]``; a start for the next, similar pair.
-        converged: the wanted gap was reached, ``[B]`` bool.
+        converged: the wanted gap was reached, or ``value - lower_bound`` is below 4e-15 of the largest cost, which
+            float64 cannot tell from nothing; ``[B]`` bool.
     """
 
     value: Tensor
@@ -89,8 +90,8 @@ def emd_assignment(
 ) -> EmdAssignment:
     """The assignment behind :func:`earth_movers_distance` and the certificate of its quality.
 
-    The bounds hold up to rounding: 1e-12 of the clouds' extent. The work is capped; a pair that meets the cap (or, in
-    float64, the limit of precision) has an honest ``gap`` and ``converged`` False.
+    The bounds hold up to rounding: 1e-12 of the clouds' extent. The work is capped; a pair that meets the cap has an
+    honest ``gap`` and ``converged`` False.
 
     Args:
         x: ``[B, N, 3]`` or ``[N, 3]``.
