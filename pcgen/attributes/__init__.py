@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from pcgen.attributes.chair import CHAIR_SPECS, measure_chair
+from pcgen.attributes.table import TABLE_SPECS, measure_table
 from pcgen.errors import unknown_name
 from pcgen.spec import AttributeSpec
 
@@ -29,7 +30,10 @@ class Measurer:
     measure: Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
-MEASURERS = {"chair": Measurer("chair", CHAIR_SPECS, measure_chair)}
+MEASURERS = {
+    "chair": Measurer("chair", CHAIR_SPECS, measure_chair),
+    "table": Measurer("table", TABLE_SPECS, measure_table),
+}
 
 
 def get(category: str) -> Measurer:

@@ -6,7 +6,9 @@ __all__ = ["DataConfig", "ShapeSet", "augment"]
 
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,11 +17,14 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pcgen.data.layouts import realshapes
-from pcgen.data.procedural.chair import sample_chairs
+from pcgen.data.procedural import FAMILIES, sample_chairs
 from pcgen.errors import InputError, unknown_name
 from pcgen.normalize import NORMALIZATIONS
 
-GENERATORS = {"chair": sample_chairs}
+GENERATORS: dict[str, Callable[..., Any]] = {
+    "chair": sample_chairs,
+    **{name: family.sample for name, family in FAMILIES.items()},
+}
 POINTS = 4096  # kept per procedural shape: two disjoint draws of 2048
 
 

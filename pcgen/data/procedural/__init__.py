@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 __all__ = [
+    "FAMILIES",
     "ChairBatch",
     "ChairParams",
+    "Family",
     "PointSample",
     "exact_attributes",
     "make_chair",
@@ -14,3 +16,8 @@ __all__ = [
 
 from pcgen.data.procedural.chair import ChairBatch, PointSample, make_chair, sample_chairs
 from pcgen.data.procedural.chair_params import ChairParams, exact_attributes, sample_params
+from pcgen.data.procedural.family import Family
+from pcgen.data.procedural.table import TABLE
+
+FAMILIES = {family.category: family for family in (TABLE,)}
+"""The families beside the chair, by category."""

@@ -20,12 +20,17 @@ __all__ = [
     "circle",
     "column",
     "loft",
+    "loop",
+    "normals",
+    "outward",
+    "plate",
     "rod",
     "rounded",
     "sample",
     "superellipse",
     "sweep",
     "tube",
+    "volume",
 ]
 
 from functools import lru_cache
@@ -88,6 +93,19 @@ def loft(rings: Array) -> Array:
         ((12, 3, 3), 6.0)
     """
     return rings.reshape(-1, 3)[_loft_corners(rings.shape[0], rings.shape[1])]
+
+
+def loop(rings: Array) -> Array:
+    """The closed surface through successive rings ``[P, S, 3]`` of which the last joins the first, as in a torus."""
+    closed = np.concatenate([rings, rings[:1]])
+    return closed.reshape(-1, 3)[_loft_corners(*closed.shape[:2])[: 2 * rings.shape[0] * rings.shape[1]]]
+
+
+def plate(outline: Array, low: float, high: float) -> Array:
+    """An upright body with the same outline ``[S, 2]`` (x and z) from one height to another."""
+    rings = np.empty((2, len(outline), 3))
+    rings[..., ::2], rings[:, :, 1] = outline, [[low], [high]]
+    return loft(rings)
 
 
 def sweep(path: ArrayLike, section: Array, u: ArrayLike, v: ArrayLike) -> Array:
@@ -172,13 +190,31 @@ def tube(path: ArrayLike, radius: float, normal: ArrayLike, section: Array | Non
     return sweep(path, circle() if section is None else section, normal * radius, across * radius)
 
 
+def _cross(a: Array, b: Array) -> Array:
+    """Cross products ``[T, 3]``, several times faster than ``np.cross`` for so few."""
+    out = np.empty_like(a)
+    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        out[:, i] = a[:, j] * b[:, k] - a[:, k] * b[:, j]
+    return out
+
+
 def areas(triangles: Array) -> Array:
     """Area of each triangle ``[T]``."""
-    ab, ac = triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]
-    x = ab[:, 1] * ac[:, 2] - ab[:, 2] * ac[:, 1]
-    y = ab[:, 2] * ac[:, 0] - ab[:, 0] * ac[:, 2]
-    z = ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0]
-    return 0.5 * np.sqrt(x * x + y * y + z * z)
+    normal = _cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
+    return 0.5 * np.sqrt((normal**2).sum(axis=1))
+
+
+def normals(triangles: Array) -> Array:
+    """Unit normal of each triangle ``[T, 3]``, outward if the surface faces outward; zero where there is no area."""
+    normal = _cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
+    length = np.sqrt((normal**2).sum(axis=1, keepdims=True))
+    return normal / np.where(length > 0, length, 1)
+
+
+def volume(triangles: Array) -> float:
+    """Volume that a closed surface encloses; negative if its triangles face inwards."""
+    a, b, c = (triangles - triangles[0, 0]).transpose(1, 0, 2)
+    return float((a * _cross(b, c)).sum() / 6)
 
 
 def bounds(triangles: Array) -> tuple[Array, Array]:
@@ -207,3 +243,8 @@ def sample(triangles: Array, count: int, rng: np.random.Generator) -> tuple[Arra
     a, b, c = triangles[index].transpose(1, 0, 2)
     root = np.sqrt(draws[1])[:, None]
     return a + root * (b - a + draws[2][:, None] * (c - b)), index
+
+
+def outward(triangles: Array) -> Array:
+    """A closed piece whose corners run counter-clockwise seen from outside."""
+    return triangles if volume(triangles) >= 0 else triangles[:, ::-1]

@@ -16,11 +16,16 @@ from pcgen.data.procedural.primitives import (
     box,
     circle,
     column,
+    loop,
+    normals,
+    outward,
+    plate,
     rod,
     rounded,
     sample,
     superellipse,
     tube,
+    volume,
 )
 
 EXACT = 1e-12  # rounding of float64
@@ -118,3 +123,27 @@ def test_sampling_repeats_with_the_same_generator():
     surface = box([0, 0, 0], 1 * X + 2 * Y + 3 * Z)
     first, second = (sample(surface, 10, np.random.default_rng(4))[0] for _ in range(2))
     assert (first == second).all()
+
+
+@pytest.mark.parametrize("end", [[0, 0, 3], [0, 0, -3], [3, 0, 0], [1, 2, 3]])
+def test_a_piece_faces_outward_whichever_way_it_was_built(end: list[float]):
+    for piece in both_sides(rod([0, 0, 0], end, SQUARE, 0.1 * Y, 0.1 * Z + 0.1 * X)):
+        assert volume(outward(piece)) == pytest.approx(abs(volume(piece))) and volume(piece) != 0
+        assert is_closed(outward(piece))
+    assert volume(outward(box([1, 1, 1], [2, 3, 4]))) == pytest.approx(6)
+
+
+def test_normals_of_a_box_point_away_from_its_middle():
+    surface = outward(box([-1, -1, -1], [1, 1, 1]))
+    assert np.allclose((normals(surface) * surface.mean(axis=1)).sum(axis=1), 1)
+
+
+def test_a_loop_is_a_closed_ring_with_a_hole():
+    rings = np.stack([np.insert(circle(64) * r, 1, y, axis=1) for r, y in ((2, 0), (2, 1), (1, 1), (1, 0))])
+    surface = loop(rings)
+    assert is_closed(surface)
+    assert abs(volume(surface)) == pytest.approx(3 * np.pi, rel=0.01)
+
+
+def test_a_plate_has_the_area_of_its_outline_times_its_height():
+    assert abs(volume(plate(circle(256), 1.0, 3.0))) == pytest.approx(2 * np.pi, rel=1e-3)
