@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
-__all__ = ["Plugin", "RidgePlugin", "load_plugin"]
+__all__ = [
+    "METHODS",
+    "ConditionalGaussianPlugin",
+    "MeanDifferencePlugin",
+    "PluGeN",
+    "Plugin",
+    "RandomDirectionPlugin",
+    "RidgeNormalPlugin",
+    "RidgePlugin",
+    "load_plugin",
+]
 
 from pathlib import Path
 
 from pcgen.checkpoint import load_checkpoint
 from pcgen.errors import unknown_name
 from pcgen.plugins.base import Plugin
-from pcgen.plugins.ridge import RidgePlugin
+from pcgen.plugins.linear import (
+    ConditionalGaussianPlugin,
+    MeanDifferencePlugin,
+    RandomDirectionPlugin,
+    RidgeNormalPlugin,
+    RidgePlugin,
+)
+from pcgen.plugins.plugen import PluGeN
 
-METHODS: dict[str, type[Plugin]] = {"ridge": RidgePlugin}
+METHODS: dict[str, type[Plugin]] = {
+    plugin.method: plugin
+    for plugin in (
+        RandomDirectionPlugin,
+        MeanDifferencePlugin,
+        RidgeNormalPlugin,
+        ConditionalGaussianPlugin,
+        RidgePlugin,
+        PluGeN,
+    )
+}
 
 
 def load_plugin(path: str | Path) -> Plugin:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from pcgen.checkpoint import save_checkpoint
@@ -20,7 +21,8 @@ class Plugin(ABC):
     """Steers latent codes by attribute values.
 
     Values travel as ``[B, K]`` floats in the order of ``specs`` with a bool mask of the same shape: True where a value
-    is given. Unfitted use raises :class:`~pcgen.errors.InputError`.
+    is given, so a condition may be partial and a label may be missing. Unfitted use raises
+    :class:`~pcgen.errors.InputError`.
 
     Attributes:
         method: name under which checkpoints are loaded.
@@ -34,7 +36,10 @@ class Plugin(ABC):
 
     @abstractmethod
     def fit(self, latents: Tensor, values: Tensor, mask: Tensor | None = None) -> Plugin:
-        """Learn from codes ``[S, D]`` with values ``[S, K]`` (mask: True where labelled); returns itself."""
+        """Learn from codes ``[S, D]`` with values ``[S, K]`` (mask: True where labelled); returns itself.
+
+        Values that are NaN count as not labelled.
+        """
 
     @abstractmethod
     def predict(self, latents: Tensor) -> Tensor:
@@ -56,8 +61,11 @@ class Plugin(ABC):
         """New codes ``[count, D]`` whose masked attributes have the given values ``[count, K]``."""
 
     @abstractmethod
-    def log_prob(self, latents: Tensor) -> Tensor:
-        """Log-density ``[B]`` of codes ``[B, D]`` under the plugin's own model of them."""
+    def log_prob(self, latents: Tensor, values: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """Log-density ``[B]`` of codes ``[B, D]`` under the plugin's own model of them.
+
+        With values ``[B, K]`` it is the density among codes that have these (masked) attribute values.
+        """
 
     @abstractmethod
     def state(self) -> dict[str, Tensor]:
@@ -68,10 +76,13 @@ class Plugin(ABC):
     def from_state(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Plugin:
         """The plugin again from :meth:`state` and the facts of its checkpoint."""
 
-    def save(self, path: str | Path, facts: Mapping[str, Any]) -> None:
+    def facts(self) -> dict[str, Any]:
+        """What a checkpoint must say beside the tensors: method, attributes, options."""
+        return {"method": self.method, "specs": [spec.to_dict() for spec in self.specs]}
+
+    def save(self, path: str | Path, facts: Mapping[str, Any] | None = None) -> None:
         """Write the plugin as a checkpoint, with its attribute specs and any further facts."""
-        document = {"method": self.method, "specs": [spec.to_dict() for spec in self.specs], **facts}
-        save_checkpoint(path, "plugin", self.state(), document)
+        save_checkpoint(path, "plugin", self.state(), {**self.facts(), **(facts or {})})
 
     @property
     def num_parameters(self) -> int:
@@ -87,4 +98,18 @@ class Plugin(ABC):
         if not latents.isfinite().all():
             raise InputError("latents must be finite; drop the shapes that failed to encode")
         labelled = ~values.isnan()
-        return labelled if mask is None else labelled & mask
+        labelled = labelled if mask is None else labelled & mask
+        for spec, count in zip(self.specs, labelled.sum(0).tolist(), strict=True):
+            if count < 2:
+                raise InputError(f"{spec.name} has {count} labelled codes; a plugin needs at least 2")
+        return labelled
+
+
+def unfitted() -> InputError:
+    """The error for a plugin that is used before it has learnt anything."""
+    return InputError("the plugin is not fitted; call fit(latents, values) or load a checkpoint")
+
+
+def repeated(values: Tensor, count: int) -> Tensor:
+    """One row of conditions for all, or one each: ``[count, K]``."""
+    return values.expand(count, -1) if values.dim() == 2 and len(values) == 1 else torch.atleast_2d(values)
