@@ -5,6 +5,9 @@ from __future__ import annotations
 __all__ = [
     "METHODS",
     "ConditionalGaussianPlugin",
+    "EditorPlugin",
+    "FlowMatchingPlugin",
+    "FlowPlugin",
     "MeanDifferencePlugin",
     "PluGeN",
     "Plugin",
@@ -19,6 +22,9 @@ from pathlib import Path
 from pcgen.checkpoint import load_checkpoint
 from pcgen.errors import unknown_name
 from pcgen.plugins.base import Plugin
+from pcgen.plugins.editor import EditorPlugin
+from pcgen.plugins.flow import FlowPlugin
+from pcgen.plugins.flow_matching import FlowMatchingPlugin
 from pcgen.plugins.linear import (
     ConditionalGaussianPlugin,
     MeanDifferencePlugin,
@@ -37,6 +43,9 @@ METHODS: dict[str, type[Plugin]] = {
         ConditionalGaussianPlugin,
         RidgePlugin,
         PluGeN,
+        FlowPlugin,
+        FlowMatchingPlugin,
+        EditorPlugin,
     )
 }
 

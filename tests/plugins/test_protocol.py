@@ -12,13 +12,14 @@ from pcgen.plugins.network import NetworkPlugin, Schedule
 # How far from the request an edit ends, over how far it began: the control that ignores it stays where it was.
 REACH = {"random_direction": 2.0, "plugen": 0.6}
 NAMES = sorted(METHODS)
-SCHEDULE = Schedule(steps=400, batch_size=128, learning_rate=3e-3, every=100)
+SCHEDULE = Schedule(steps=300, batch_size=64, learning_rate=4e-3, every=100)
+SLOW = Schedule(steps=800, batch_size=128, learning_rate=3e-3, every=100)
 
 
 def make(name, seed=0):
     method = METHODS[name]
     if issubclass(method, NetworkPlugin):
-        return method(SPECS, seed=seed, hidden=32, schedule=SCHEDULE)
+        return method(SPECS, seed=seed, hidden=32, schedule=SLOW if name == "plugen" else SCHEDULE)
     return method(SPECS)
 
 
