@@ -14,7 +14,7 @@ from torch import Tensor
 from pcgen import attributes, weights
 from pcgen.displacement import DisplacementField, align_to
 from pcgen.errors import InputError, unknown_name
-from pcgen.models import Backbone, GaussianMixturePrior, load_autoencoder
+from pcgen.models import Backbone, Prior, load_autoencoder, load_prior, refine_latents
 from pcgen.normalize import NORMALIZATIONS
 from pcgen.ops import chamfer_distance, nearest
 from pcgen.plugins import Plugin, load_plugin
@@ -64,7 +64,7 @@ class Generator:
         torch.Size([2, 2048, 3])
     """
 
-    def __init__(self, backbone: Backbone, prior: GaussianMixturePrior, plugin: Plugin) -> None:
+    def __init__(self, backbone: Backbone, prior: Prior, plugin: Plugin) -> None:
         self.backbone, self.prior, self.plugin = backbone, prior, plugin
         self.measure = attributes.get(backbone.category).measure
 
@@ -159,11 +159,24 @@ class Generator:
         )
 
     @torch.no_grad()
-    def reconstruct(self, points: Tensor, *, num_points: int = 2048) -> Tensor:
-        """Encode and decode a cloud ``[N, 3]``; returns ``[num_points, 3]`` in the same coordinates."""
+    def reconstruct(self, points: Tensor, *, num_points: int = 2048, refine: int = 0) -> Tensor:
+        """Encode and decode a cloud ``[N, 3]``; returns ``[num_points, 3]`` in the same coordinates.
+
+        Args:
+            points: the cloud.
+            num_points: points of the decode.
+            refine: steps in which the code is fitted to the points (see :func:`~pcgen.models.refine_latents`), about
+                10 ms each; 40 are enough.
+
+        Raises:
+            InputError: too few points, or a wrong shape.
+        """
         points = _require_cloud(points)
         normalization = NORMALIZATIONS[self.backbone.normalization](points)
-        latent = self.backbone.encode(normalization.apply(points)[None])
+        given = normalization.apply(points)[None]
+        latent = self.backbone.encode(given)
+        if refine:
+            latent = refine_latents(self.backbone, latent, given, refine)
         return normalization.invert(self.backbone.decode(latent, num_points)[0])
 
     @torch.no_grad()
@@ -257,7 +270,7 @@ def load(name: str | Path) -> Generator:
     if not folder.is_dir():
         raise unknown_name("generator", str(name), shipped)
     backbone, prior, plugin = (folder / file for file in FILES)
-    return Generator(load_autoencoder(backbone), GaussianMixturePrior.load(prior), load_plugin(plugin))
+    return Generator(load_autoencoder(backbone), load_prior(prior), load_plugin(plugin))
 
 
 def _require_cloud(points: Tensor) -> Tensor:

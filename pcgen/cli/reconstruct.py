@@ -26,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="+", help="meshes or point clouds, or shipped examples")
     parser.add_argument("-o", "--out", type=Path, default=Path("out/reconstruct"), help="output folder (%(default)s)")
     parser.add_argument("--model", default="chair", help="shipped generator, or folder of one (%(default)s)")
+    parser.add_argument(
+        "--refine", type=int, default=40, metavar="STEPS", help="fit the code to the points (%(default)s; 0: do not)"
+    )
     add_axes(parser)
     parser.add_argument("--seed", type=int, default=0, help="sampling of points (%(default)s)")
 
@@ -34,9 +37,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Reconstruct, report, write one PLY per file, ``reconstruct.png`` and ``reconstruct.json``."""
     import pcgen
     from pcgen.cli._output import prepare_folder, print_table, write_record
+    from pcgen.errors import InputError
     from pcgen.pointcloud import PointCloud
     from pcgen.viz.layout import samples, save_png
 
+    if arguments.refine < 0:
+        raise InputError("--refine must be at least 0")
     generator = pcgen.load(arguments.model)
     names = _distinct([Path(file).stem for file in arguments.file])
     tiles, captions, records = [], [], []
@@ -46,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{file}: {len(cloud)} points")
         rotation, front = to_frame(generator, cloud, arguments.up, arguments.front)
         seen, other = _two_draws(cloud.tensor() @ rotation.T, arguments.seed)
-        decoded = generator.reconstruct(seen, num_points=len(other))
+        decoded = generator.reconstruct(seen, num_points=len(other), refine=arguments.refine)
         scores = _scores(generator, seen, other, decoded)
         print()
         print_table(_rows(scores))
@@ -60,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     for name, points in clouds.items():
         PointCloud(points.numpy()).save(out / f"{name}.ply")
     save_png(samples(tiles, captions=captions, columns=2 if len(names) < 4 else 4), out / "reconstruct.png")
-    write_record(out / "reconstruct.json", {"seed": arguments.seed, "shapes": records})
+    write_record(out / "reconstruct.json", {"seed": arguments.seed, "refine": arguments.refine, "shapes": records})
     print("Distances are between independent draws, in half diagonals of the shape's bounding box;")
     print("the floor is the distance between two draws of the shape itself.")
     print(f"wrote {len(names)} clouds, {out / 'reconstruct.png'} and {out / 'reconstruct.json'}")

@@ -1,37 +1,98 @@
-"""A density over a frozen backbone's latent codes, to draw new shapes from."""
+"""Densities over a frozen backbone's latent codes, to draw new shapes from: what they share, and the plain one."""
 
 from __future__ import annotations
 
-__all__ = ["GaussianMixturePrior"]
+__all__ = ["GaussianMixturePrior", "Prior", "Whitening", "seeded_normals"]
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from pcgen.checkpoint import load_checkpoint, save_checkpoint
+from pcgen.checkpoint import save_checkpoint
 from pcgen.errors import InputError
 
 
-class GaussianMixturePrior:
-    """Mixture of full-covariance Gaussians on the leading principal components of the codes.
+class Prior(Protocol):
+    """A density over codes."""
 
-    Codes of an autoencoder fill few of their dimensions; the others carry noise. So the mixture lives on the whitened
-    components that hold ``1 - 1e-3`` of the variance, and samples have none in the rest.
+    def sample(self, count: int, *, seed: int = 0, temperature: float = 1.0) -> Tensor:
+        """New codes ``[count, D]``; row i depends on ``(seed, i)`` alone."""
+        ...
+
+    def log_prob(self, latents: Tensor) -> Tensor:
+        """Log-density of the codes' whitened components, ``[B, D] -> [B]``."""
+        ...
+
+    def save(self, path: str | Path, facts: Mapping[str, Any]) -> None:
+        """Write the prior as a checkpoint."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Whitening:
+    """The leading principal components of codes, each scaled to unit variance.
+
+    Codes of an autoencoder fill few of their dimensions; the others carry noise. So priors live on the components that
+    hold ``1 - 1e-3`` of the variance, and samples have none in the rest.
+
+    Attributes:
+        mean: ``[D]`` mean code.
+        axes: ``[K, D]``, from a centred code to whitened components.
+    """
+
+    mean: Tensor
+    axes: Tensor
+
+    @classmethod
+    def fit(cls, latents: Tensor) -> Whitening:
+        """From codes ``[S, D]``."""
+        mean = latents.mean(0)
+        _, singular, directions = torch.linalg.svd(latents - mean, full_matrices=False)
+        share = singular.square().cumsum(0) / singular.square().sum()
+        kept = int((share < 1 - 1e-3).sum()) + 1
+        return cls(mean, directions[:kept] * (math.sqrt(len(latents)) / singular[:kept, None]))
+
+    @property
+    def kept(self) -> int:
+        """Number of components K."""
+        return len(self.axes)
+
+    def apply(self, latents: Tensor) -> Tensor:
+        """``[B, D] -> [B, K]``."""
+        return (latents - self.mean) @ self.axes.T
+
+    def invert(self, white: Tensor) -> Tensor:
+        """``[B, K] -> [B, D]``."""
+        return self.mean + white @ torch.linalg.pinv(self.axes).T
+
+
+def seeded_normals(count: int, dim: int, seed: int) -> Tensor:
+    """Standard normal rows ``[count, dim]``; row i depends on ``(seed, i)`` alone."""
+    rows = [torch.randn(dim, generator=_row_generator(seed, i)) for i in range(count)]
+    return torch.stack(rows) if rows else torch.empty(0, dim)
+
+
+def _row_generator(seed: int, row: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed * 1_000_003 + row)
+
+
+class GaussianMixturePrior:
+    """Mixture of full-covariance Gaussians on the whitened leading principal components of the codes.
 
     Args:
-        mean: ``[D]`` mean code.
-        axes: ``[K, D]``, from a code to whitened components.
+        whitening: from codes to whitened components and back.
         weights: ``[M]`` weights of the Gaussians, sum 1.
         centers: ``[M, K]``.
         factors: ``[M, K, K]`` lower Cholesky factors of the covariances.
     """
 
-    def __init__(self, mean: Tensor, axes: Tensor, weights: Tensor, centers: Tensor, factors: Tensor) -> None:
-        self.mean, self.axes = mean, axes
+    def __init__(self, whitening: Whitening, weights: Tensor, centers: Tensor, factors: Tensor) -> None:
+        self.whitening = whitening
         self.weights, self.centers, self.factors = weights, centers, factors
 
     @classmethod
@@ -57,21 +118,16 @@ class GaussianMixturePrior:
         """
         if len(latents) < components:
             raise InputError(f"a mixture of {components} needs at least as many latents, got {len(latents)}")
-        mean = latents.mean(0)
-        _, singular, directions = torch.linalg.svd(latents - mean, full_matrices=False)
-        share = singular.square().cumsum(0) / singular.square().sum()
-        kept = int((share < 1 - 1e-3).sum()) + 1
-        axes = directions[:kept] * (math.sqrt(len(latents)) / singular[:kept, None])
-        white = (latents - mean) @ axes.T
+        whitening = Whitening.fit(latents)
+        white = whitening.apply(latents)
 
         generator = torch.Generator().manual_seed(seed)
         first = torch.randperm(len(white), generator=generator)[:components]
         prior = cls(
-            mean,
-            axes,
+            whitening,
             torch.full((components,), 1 / components),
             white[first],
-            torch.eye(kept).expand(components, -1, -1),
+            torch.eye(whitening.kept).expand(components, -1, -1),
         )
         for _ in range(steps):
             prior._maximise(white, prior._responsibilities(white), ridge)
@@ -98,7 +154,7 @@ class GaussianMixturePrior:
 
     def log_prob(self, latents: Tensor) -> Tensor:
         """Log-density of the codes' whitened components, ``[B, D] -> [B]``."""
-        return self._log_joint((latents - self.mean) @ self.axes.T).logsumexp(1)
+        return self._log_joint(self.whitening.apply(latents)).logsumexp(1)
 
     def sample(self, count: int, *, seed: int = 0, temperature: float = 1.0) -> Tensor:
         """New codes ``[count, D]``; row i depends on ``(seed, i)`` alone.
@@ -110,24 +166,21 @@ class GaussianMixturePrior:
         """
         rows = []
         for i in range(count):
-            generator = torch.Generator().manual_seed(seed * 1_000_003 + i)
+            generator = _row_generator(seed, i)
             chosen = int(torch.multinomial(self.weights, 1, generator=generator))
             noise = torch.randn(self.centers.shape[1], generator=generator) * temperature
             rows.append(self.centers[chosen] + self.factors[chosen] @ noise)
         white = torch.stack(rows) if rows else self.centers[:0]
-        return self.mean + white @ torch.linalg.pinv(self.axes).T
+        return self.whitening.invert(white)
 
     def save(self, path: str | Path, facts: Mapping[str, Any]) -> None:
         """Write the prior as a checkpoint."""
-        tensors = {name: getattr(self, name) for name in ("mean", "axes", "weights", "centers", "factors")}
-        save_checkpoint(path, "prior", tensors, facts)
+        whitening = {"mean": self.whitening.mean, "axes": self.whitening.axes}
+        mixture = {"weights": self.weights, "centers": self.centers, "factors": self.factors}
+        save_checkpoint(path, "prior", whitening | mixture, {"method": "gaussian_mixture", **facts})
 
     @classmethod
-    def load(cls, path: str | Path) -> GaussianMixturePrior:
-        """The prior of a checkpoint.
-
-        Raises:
-            FileError: it is missing, damaged, or no prior.
-        """
-        tensors, _ = load_checkpoint(path, "prior")
-        return cls(**tensors)
+    def from_state(cls, tensors: Mapping[str, Tensor]) -> GaussianMixturePrior:
+        """The prior of the tensors that :meth:`save` wrote."""
+        tensors = dict(tensors)
+        return cls(Whitening(tensors.pop("mean"), tensors.pop("axes")), **tensors)

@@ -6,7 +6,7 @@ __all__ = ["DataConfig", "ShapeSet", "augment"]
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ GENERATORS: dict[str, Callable[..., Any]] = {
     **{name: family.sample for name, family in FAMILIES.items()},
 }
 POINTS = 4096  # kept per procedural shape: two disjoint draws of 2048
+OWN_SHARE = 0.5  # of the real draws, at least; the other categories teach the encoder shapes in general
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,25 @@ class DataConfig:
 
 
 def augment(points: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """A real shape made different but still plausible: stretched, tapered, leaned, mirrored; ``[N, 3]`` in and out."""
-    x, y, z = (points * np.exp(rng.normal(0, 0.15, 3))).T
-    level = (y - y.min()) / (np.ptp(y) + 1e-6) - 0.5
-    taper, lean = rng.normal(0, 0.1, 2)
+    """A real shape made different but still plausible, ``[N, 3]`` in and out.
+
+    Stretched along each axis, tapered, leaned, mirrored, and its middle (a seat, a table's shelf) moved up or down.
+    """
+    x, y, z = (points * np.exp(rng.normal(0, 0.2, 3))).T
+    height = np.ptp(y) + 1e-6
+    level = (y - y.min()) / height
+    taper_x, taper_z, lean = rng.normal(0, 0.15, 3)
+    bulge = np.clip(rng.normal(0, 0.25), -0.8, 0.8)  # below 1, so that what is higher stays higher
     mirror = rng.choice([-1, 1])
-    return np.stack([mirror * x * (1 + taper * level), y, z + lean * level], axis=1).astype(np.float32)
+    warped = np.stack(
+        [
+            mirror * x * (1 + taper_x * (level - 0.5)),
+            height * (level + bulge * level * (1 - level)),
+            z * (1 + taper_z * (level - 0.5)) + lean * (level - 0.5),
+        ],
+        axis=1,
+    )
+    return warped.astype(np.float32)
 
 
 class ShapeSet:
@@ -62,6 +76,7 @@ class ShapeSet:
         values: ``[S, K]`` their exact attribute values.
         real: the real training clouds, ``[8192, 3]`` each, in their own scale.
         records: their manifest rows, for attribution.
+        own: those of the real clouds that are of the category.
     """
 
     def __init__(self, category: str, normalization: str, config: DataConfig, seed: int) -> None:
@@ -72,6 +87,7 @@ class ShapeSet:
         self.normalization, self.real_share, self.seed = NORMALIZATIONS[normalization], config.real_share, seed
         self.points, self.values = self._procedural(category, config.procedural)
         self.records, self.real = self._real(config)
+        self.own = [cloud for record, cloud in zip(self.records, self.real, strict=True) if record.category == category]
 
     def _procedural(self, category: str, count: int) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
         points = np.empty((count, POINTS, 3), dtype=np.float16)
@@ -118,16 +134,19 @@ class ShapeSet:
         return batch[:, :2048], batch[:, 2048 : 2048 + target_points]
 
     def _draw(self, rng: np.random.Generator) -> NDArray[np.float32]:
-        return self.draw_real(rng) if self.real and rng.random() < self.real_share else self._draw_procedural(rng)
+        return self._draw_real(rng) if self.real and rng.random() < self.real_share else self._draw_procedural(rng)
 
     def _draw_procedural(self, rng: np.random.Generator) -> NDArray[np.float32]:
         cloud = self.points[rng.integers(len(self.points))].astype(np.float32)
         cloud[:, 0] *= rng.choice([-1, 1])
         return np.roll(cloud, rng.integers(POINTS), axis=0)
 
-    def draw_real(self, rng: np.random.Generator) -> NDArray[np.float32]:
-        """A random real shape, augmented and normalised, ``[4096, 3]``."""
-        cloud = self.real[rng.integers(len(self.real))]
+    def _draw_real(self, rng: np.random.Generator) -> NDArray[np.float32]:
+        return self.draw(self.own if self.own and rng.random() < OWN_SHARE else self.real, rng)
+
+    def draw(self, clouds: Sequence[NDArray[np.float32]], rng: np.random.Generator) -> NDArray[np.float32]:
+        """A random one of some real clouds, augmented and normalised, ``[4096, 3]``."""
+        cloud = clouds[int(rng.integers(len(clouds)))]
         cloud = augment(cloud[rng.permutation(len(cloud))[:POINTS]], rng)
         return self._normalised(cloud).numpy()
 

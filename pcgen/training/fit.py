@@ -68,11 +68,11 @@ def labelled_latents(backbone: Autoencoder, shapes: ShapeSet) -> tuple[Tensor, T
     for first in range(0, len(shapes.points), 256):
         latents.append(backbone.encode(torch.from_numpy(shapes.points[first : first + 256, :2048]).float()))
     values.append(torch.from_numpy(shapes.values))
-    if shapes.real:
+    if shapes.own:
         measure = attributes.get(backbone.category).measure
         rng = np.random.default_rng((shapes.seed, 0))
         for _ in range(0, REAL_DRAWS, 100):
-            clouds = torch.from_numpy(np.stack([shapes.draw_real(rng) for _ in range(100)]))
+            clouds = torch.from_numpy(np.stack([shapes.draw(shapes.own, rng) for _ in range(100)]))
             latents.append(backbone.encode(clouds[:, :2048]))
             values.append(measure(clouds)[0])
     return torch.cat(latents), torch.cat(values), len(shapes.points)

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from pcgen import weights
 from pcgen.config import to_yaml
-from pcgen.errors import FileError, PcgenError
+from pcgen.errors import FileError, InputError, PcgenError
 from pcgen.files import atomic_writer
-from pcgen.models.autoencoder import Autoencoder, AutoencoderConfig
+from pcgen.models.autoencoder import Autoencoder, AutoencoderConfig, load_autoencoder
 from pcgen.ops import chamfer_distance
 from pcgen.training.data import DataConfig, ShapeSet
 from pcgen.training.fit import save_generator
@@ -45,6 +46,7 @@ class TrainConfig:
         density_weight: weight of the sliced Wasserstein distance, which evens out density, beside Chamfer.
         emd_weight: weight of the Earth Mover's Distance in the last steps; early it destroys detail.
         emd_share: the share of the steps, at the end, that have it.
+        start: generator (a shipped name or a folder) whose backbone is trained on, instead of random weights.
         tensorboard: write TensorBoard events beside ``metrics.jsonl``.
         model: the autoencoder.
         data: the shapes.
@@ -57,6 +59,7 @@ class TrainConfig:
     density_weight: float = 0.5
     emd_weight: float = 0.0
     emd_share: float = 0.2
+    start: str | None = None
     tensorboard: bool = False
     model: AutoencoderConfig = field(default_factory=AutoencoderConfig)
     data: DataConfig = field(default_factory=DataConfig)
@@ -95,6 +98,8 @@ def train(config: TrainConfig, out: Path) -> dict[str, float]:
 
     torch.manual_seed(config.seed)  # initial weights have no generator argument; a run owns its process
     model = Autoencoder(config.model)
+    if config.start is not None:
+        model.load_state_dict(_start(config).state_dict())
     averaged = copy.deepcopy(model).freeze()
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=1e-4, fused=True)
     first = _resume(out, model, averaged, optimizer)
@@ -157,6 +162,15 @@ def _losses(
         terms["emd"] = emd_of_some(decoded, target, step, items)
         loss = loss + config.emd_weight * terms["emd"]
     return {"loss": loss, **terms}
+
+
+def _start(config: TrainConfig) -> Autoencoder:
+    """The backbone that is trained on."""
+    folder = weights.folders().get(str(config.start), Path(str(config.start)).expanduser())
+    model = load_autoencoder(folder / "backbone.safetensors")
+    if model.config != config.model:
+        raise InputError(f"start: {config.start} holds a model of another form ({model.config}); copy it into model:")
+    return model
 
 
 def _explain_divergence(step: int, loss: float, slope: float, out: Path, config: TrainConfig) -> str:

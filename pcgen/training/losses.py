@@ -12,7 +12,7 @@ from pcgen.ops import emd_loss
 EMD_EVERY = 8
 
 
-def sliced_wasserstein2(x: Tensor, y: Tensor, projections: int = 4, generator: torch.Generator | None = None) -> Tensor:
+def sliced_wasserstein2(x: Tensor, y: Tensor, projections: int = 2, generator: torch.Generator | None = None) -> Tensor:
     """Squared sliced 2-Wasserstein distance: the mean over random lines of the squared 1-D optimal transport cost.
 
     Unlike Chamfer it compares densities: a leg with too few points is as wrong as a seat with too many. Sorting is what

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pcgen.data.layouts import realshapes
-from pcgen.models.backbone import Backbone
+from pcgen.models import Backbone, refine_latents
 from pcgen.normalize import NORMALIZATIONS
 from pcgen.ops import chamfer_distance, earth_movers_distance, f_score, nearest
 from pcgen.training.data import GENERATORS, DataConfig, ShapeSet
@@ -20,25 +20,30 @@ HELD_OUT = 200
 HELD_OUT_SEED = 1_000_000
 TRANSPORTED = 40  # shapes whose Earth Mover's Distance is measured
 F_THRESHOLD = 0.03
+REFINE = 40
 GAP_RADIUS = 0.02
 GAP_GRID = 32
 
 
 @torch.no_grad()
-def reconstruction_scores(backbone: Backbone, seen: Tensor, other: Tensor) -> dict[str, float]:
+def reconstruction_scores(backbone: Backbone, seen: Tensor, other: Tensor, refine: int = 0) -> dict[str, float]:
     """Distances of reconstructions over those of a second sampling, both against the same independent points.
 
     Args:
         backbone: encodes ``seen``.
         seen: ``[B, 2048, 3]`` normalised.
         other: ``[B, 2048, 3]``, an independent draw of the same shapes.
+        refine: steps in which the codes are fitted to ``seen``.
 
     Returns:
         ``mean_ratio`` and ``median_ratio`` of Chamfer (of the means, and over shapes), ``emd_ratio`` (of the means over
         at most 40 shapes), ``f1`` at 0.03 and ``f1_floor``, that of the second sampling. A perfect model has ratios of
         1 and an F1 at the floor.
     """
-    decoded = backbone.decode(backbone.encode(seen), other.shape[1])
+    latents = backbone.encode(seen)
+    if refine:
+        latents = refine_latents(backbone, latents, seen, refine)
+    decoded = backbone.decode(latents, other.shape[1])
     error, floor = chamfer_distance(decoded, other), chamfer_distance(seen, other)
     some = slice(TRANSPORTED)
     transport, transport_floor = (earth_movers_distance(x[some], other[some]).mean() for x in (decoded, seen))
@@ -84,8 +89,8 @@ def validate(backbone: Backbone, shapes: ShapeSet, data: DataConfig) -> dict[str
     """Scores on held-out procedural shapes and, where real shapes are known, on real test shapes of each category.
 
     Returns:
-        :func:`reconstruction_scores` as ``procedural_…`` and ``real_CATEGORY_…``; ``procedural_open_gaps``, the mean of
-        :func:`open_gaps` over the backs that have some.
+        :func:`reconstruction_scores` as ``procedural_…``, ``real_CATEGORY_…`` and, with codes fitted to the points,
+        ``real_CATEGORY_refined_…``; ``procedural_open_gaps``, the mean of :func:`open_gaps` over backs that have some.
     """
     points, part = _held_out(backbone, HELD_OUT)
     metrics = _named("procedural", reconstruction_scores(backbone, points[:, :2048], points[:, 2048:]))
@@ -101,6 +106,8 @@ def validate(backbone: Backbone, shapes: ShapeSet, data: DataConfig) -> dict[str
         points = torch.from_numpy(np.stack([realshapes.load(root, record).points[:4096] for record in records]))
         points = NORMALIZATIONS[backbone.normalization](points).apply(points)
         metrics |= _named(f"real_{category}", reconstruction_scores(backbone, points[:, :2048], points[:, 2048:]))
+        refined = reconstruction_scores(backbone, points[:, :2048], points[:, 2048:], REFINE)
+        metrics |= _named(f"real_{category}_refined", refined)
     return metrics
 
 

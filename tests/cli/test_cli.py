@@ -83,7 +83,7 @@ def test_reconstruct_takes_many_files_of_one_name(tmp_path):
         (tmp_path / folder).mkdir()
         assets.load("chair_teak").save(tmp_path / folder / "c.ply")
     files = [str(tmp_path / folder / "c.ply") for folder in ("a", "b")]
-    assert main(["reconstruct", *files, "--front=-z", "-o", str(tmp_path / "r")]) == 0
+    assert main(["reconstruct", *files, "--front=-z", "--refine", "0", "-o", str(tmp_path / "r")]) == 0
     assert {path.name for path in (tmp_path / "r").glob("*.ply")} == {"c.ply", "c-2.ply"}
 
 
@@ -120,6 +120,7 @@ def test_doctor(capsys):
         (["edit", "chair_dining", "--set", "seat_height=0.5", "--model", "table"], "unknown generator 'table'"),
         (["generate", "chair", "-n", "0"], "at least 1"),
         (["reconstruct", "nothing.ply"], "pcgen: nothing.ply does not exist"),
+        (["reconstruct", "chair_teak", "--refine", "-1"], "at least 0"),
         (["interpolate", "chair_teak", "chair_bar", "--steps", "1"], "at least 2"),
         (["train", "nothing.yaml", "-o", "x"], "nothing.yaml does not exist"),
     ],

@@ -3,17 +3,17 @@ import copy
 import pytest
 import torch
 
-from pcgen.errors import InputError
 from pcgen.models import (
     Autoencoder,
     AutoencoderConfig,
-    GaussianMixturePrior,
     encoders,
     load_autoencoder,
+    refine_latents,
     save_autoencoder,
 )
 from pcgen.models.decoders import PatchDecoder, cosine_basis, patch_grid
 from pcgen.models.encoders import PointNetEncoder
+from pcgen.ops import chamfer_distance
 
 SMALL = AutoencoderConfig(latent_dim=16, input_points=128, width=32, blocks=1, patches=8)
 
@@ -107,36 +107,15 @@ def test_checkpoint_rebuilds_the_model(tmp_path):
     torch.testing.assert_close(loaded.encode(points()), model.encode(points()), atol=1e-2, rtol=1e-2)
 
 
-def test_prior_recovers_a_mixture():
-    generator = torch.Generator().manual_seed(0)
-    centers = torch.tensor([[-4.0, 0, 0], [4.0, 0, 0]])
-    data = centers[torch.arange(2000) % 2] + torch.randn(2000, 3, generator=generator) * torch.tensor([1.0, 2.0, 0.5])
-    prior = GaussianMixturePrior.fit(data, components=2)
-    drawn = prior.sample(2000, seed=1)
-    torch.testing.assert_close(drawn.mean(0), data.mean(0), atol=0.3, rtol=0)
-    torch.testing.assert_close(torch.cov(drawn.T), torch.cov(data.T), atol=1.5, rtol=0.1)
-    assert ((drawn[:, 0].abs() - 4).abs() < 3.5).float().mean() > 0.99  # two humps, nothing between
-
-
-def test_prior_density_equals_an_independent_formula():
-    data = torch.randn(300, 3, generator=torch.Generator().manual_seed(1))
-    prior = GaussianMixturePrior.fit(data, components=3, steps=5)
-    white = (data[:9] - prior.mean) @ prior.axes.T
-    covariance = prior.factors @ prior.factors.mT
-    parts = torch.distributions.MultivariateNormal(prior.centers, covariance)
-    mixture = torch.distributions.MixtureSameFamily(torch.distributions.Categorical(prior.weights), parts)
-    torch.testing.assert_close(prior.log_prob(data[:9]), mixture.log_prob(white), atol=1e-4, rtol=1e-4)
-
-
-def test_prior_sample_i_depends_on_seed_and_i_alone(tmp_path):
-    prior = GaussianMixturePrior.fit(points(1, 200)[0], components=4)
-    assert torch.equal(prior.sample(5, seed=3)[:2], prior.sample(2, seed=3))
-    assert not torch.equal(prior.sample(2, seed=3), prior.sample(2, seed=4))
-    prior.save(tmp_path / "p.safetensors", {})
-    loaded = GaussianMixturePrior.load(tmp_path / "p.safetensors")
-    assert torch.equal(loaded.sample(3), prior.sample(3))
-
-
-def test_prior_needs_enough_codes():
-    with pytest.raises(InputError, match="at least as many"):
-        GaussianMixturePrior.fit(torch.randn(3, 2), components=4)
+def test_refined_codes_fit_better_and_change_nothing_else():
+    model = seeded(lambda: Autoencoder(SMALL)).freeze()
+    before = copy.deepcopy(model.state_dict())
+    cloud = points()
+    first = model.encode(cloud)
+    refined = refine_latents(model, first, cloud, steps=20)
+    error = [chamfer_distance(model.decode(codes), cloud) for codes in (first, refined)]
+    assert (error[1] < error[0]).all() and not refined.requires_grad
+    assert torch.equal(first, model.encode(cloud))
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    alone = refine_latents(model, first[:1], cloud[:1], steps=20)
+    torch.testing.assert_close(refined[:1], alone, atol=1e-3, rtol=0)

@@ -91,8 +91,9 @@ def test_two_processes_train_as_one(tmp_path):
     one, two = (torch.load(tmp_path / name / "resume.pt", weights_only=True)["model"] for name in ("one", "two"))
     one, two = (torch.cat([value.flatten() for value in state.values()]) for state in (one, two))
     assert (two - one).norm() <= 1e-5 * one.norm()
-    for a, b in zip(curve(tmp_path / "one"), curve(tmp_path / "two"), strict=True):
-        assert b == pytest.approx(a, rel=1e-5)
+    (one, scores), (two, other_scores) = curve(tmp_path / "one"), curve(tmp_path / "two")
+    assert two == pytest.approx(one, rel=1e-5)
+    assert other_scores == pytest.approx(scores, rel=1e-3)  # F1 counts points, so it jumps
 
 
 def test_a_batch_that_cannot_be_split_is_refused():
@@ -159,7 +160,7 @@ def test_only_permissive_training_shapes_are_used(realshapes):
     shapes = ShapeSet("chair", "unit_diagonal", DataConfig(procedural=2, real_share=0.5), seed=0)
     assert len(shapes.records) == 38
     assert all(record.permissive and record.split == "train" for record in shapes.records)
-    assert shapes.draw_real(np.random.default_rng(0)).shape == (4096, 3)
+    assert shapes.draw(shapes.own, np.random.default_rng(0)).shape == (4096, 3)
     assert len(shapes.fingerprint()) == 16
 
 
