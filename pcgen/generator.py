@@ -66,7 +66,8 @@ class Generator:
 
     def __init__(self, backbone: Backbone, prior: Prior, plugin: Plugin) -> None:
         self.backbone, self.prior, self.plugin = backbone, prior, plugin
-        self.measure = attributes.get(backbone.category).measure
+        # The plugin's attributes alone: measurers learn new ones after a plugin was fitted.
+        self.measure = attributes.get(backbone.category).only(self._names).measure
 
     @property
     def specs(self) -> tuple[AttributeSpec, ...]:
@@ -102,8 +103,8 @@ class Generator:
         """The same shape with some attributes changed and the rest kept.
 
         The given points themselves are moved, by the field of displacements between the decodes of the old and of the
-        new latent, so that detail the backbone cannot draw survives. A change of a yes/no attribute adds or removes
-        parts, which moving cannot do: then, as with ``decoded=True``, the result is the new decode.
+        new latent, so that detail the backbone cannot draw survives. A change of a yes/no attribute or a count adds or
+        removes parts, which moving cannot do: then, as with ``decoded=True``, the result is the new decode.
 
         Half of the points steer the correction loop; values are reported on the other half.
 
@@ -137,7 +138,7 @@ class Generator:
                 raise InputError(f"{spec.name} cannot be measured on this shape, so it cannot be edited")
 
         latent = self.backbone.encode(given[None])
-        decoded = decoded or bool((mask[0] & self._binary & (values[0] != before[0])).any())
+        decoded = decoded or bool((mask[0] & self._discrete & (values[0] != before[0])).any())
         target = torch.where(mask, values, before)
         if decoded:
             new = self._steer(latent, target, mask, lambda z: self.backbone.decode(z, 2048))
@@ -209,7 +210,7 @@ class Generator:
             mask: ``[B, K]``, True for the requested ones.
             realise: from codes to the clouds that are measured.
         """
-        active = mask | (~self._binary & ~target.isnan())
+        active = mask | (~self._discrete & ~target.isnan())
         target = torch.where(active, target, 0)
         scale = torch.tensor([spec.high - spec.low for spec in self.specs])
         start = self.plugin.predict(latents)
@@ -230,7 +231,7 @@ class Generator:
                 secant = (value - previous[1]) / torch.where(step.abs() > 1e-4, step, torch.nan)
                 slope = torch.where(secant.isnan(), slope, secant.clamp(0.3, 4))
             previous = command, value
-            command = command + torch.where(self._binary, 0, error / slope)
+            command = command + torch.where(self._discrete, 0, error / slope)
         return best
 
     @property
@@ -238,8 +239,8 @@ class Generator:
         return [spec.name for spec in self.specs]
 
     @property
-    def _binary(self) -> Tensor:
-        return torch.tensor([spec.kind == "binary" for spec in self.specs])
+    def _discrete(self) -> Tensor:
+        return torch.tensor([spec.kind != "continuous" for spec in self.specs])
 
     def _named(self, values: Tensor) -> dict[str, float]:
         return dict(zip(self._names, values[0].tolist(), strict=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["MEASURERS", "Measurer", "get"]
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -28,6 +28,38 @@ class Measurer:
     category: str
     specs: tuple[AttributeSpec, ...]
     measure: Callable[[Tensor], tuple[Tensor, Tensor]]
+
+    def columns(self, names: Sequence[str]) -> list[int]:
+        """The columns of attributes given by name.
+
+        Raises:
+            InputError: there is no measurer of that name.
+        """
+        known = [spec.name for spec in self.specs]
+        for name in names:
+            if name not in known:
+                raise unknown_name(f"measured attribute of a {self.category}", name, known)
+        return [known.index(name) for name in names]
+
+    def only(self, names: Sequence[str]) -> Measurer:
+        """The measurer of some of the attributes, in the order given: a plugin may know fewer than can be measured.
+
+        Raises:
+            InputError: there is no measurer of that name.
+
+        Example:
+            >>> import torch
+            >>> two = get("chair").only(["width", "seat_height"])
+            >>> two.measure(torch.rand(5, 1000, 3))[0].shape
+            torch.Size([5, 2])
+        """
+        columns = self.columns(names)
+
+        def measure(points: Tensor) -> tuple[Tensor, Tensor]:
+            values, measurable = self.measure(points)
+            return values[..., columns], measurable[..., columns]
+
+        return Measurer(self.category, tuple(self.specs[column] for column in columns), measure)
 
 
 MEASURERS = {

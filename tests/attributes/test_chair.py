@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from pcgen.attributes import get
 from pcgen.attributes.chair import CHAIR_SPECS, measure_chair
 from pcgen.data.procedural import make_chair, sample_chairs
 from pcgen.errors import InputError, InputTypeError
@@ -192,12 +191,6 @@ def test_shapes_and_types():
         measure_chair(torch.rand(5, 2))
     with pytest.raises(InputTypeError, match="floating-point"):
         measure_chair(torch.ones(5, 3, dtype=torch.int64))
-
-
-def test_the_measurer_is_found_by_category():
-    assert get("chair").measure is measure_chair and get("chair").specs == CHAIR_SPECS
-    with pytest.raises(InputError, match="did you mean 'chair'"):
-        get("chiar")
 
 
 def test_two_samplings_of_a_real_chair_agree(real: tuple[list[str], Tensor]):
