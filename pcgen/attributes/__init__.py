@@ -75,8 +75,8 @@ def get(category: str) -> Measurer:
         InputError: there is none by that name.
 
     Example:
-        >>> [spec.name for spec in get("chair").specs]
-        ['seat_height', 'back_height', 'width', 'armrests']
+        >>> [spec.name for spec in get("chair").specs if spec.kind != "continuous"]
+        ['armrests', 'legs']
     """
     if category not in MEASURERS:
         raise unknown_name("category", category, MEASURERS)

@@ -11,15 +11,26 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from pcgen.attributes.chair import CHAIR_SPECS, measure_chair
-from pcgen.data.procedural import make_chair, sample_chairs
+from pcgen.data.procedural import counterfactual, make_chair, sample_chairs
 from pcgen.errors import InputError, InputTypeError
 
-# Errors over the range between the first and the last decile of the attribute.
-MEDIAN_ERROR, TAIL_ERROR = 0.01, 0.045
+# Median error, and the error of all but 5 %, over the range between the attribute's first and last decile.
+ERRORS = {
+    "seat_height": (0.01, 0.03),
+    "back_height": (0.01, 0.03),
+    "width": (0.02, 0.07),
+    "back_tilt": (0.05, 0.25),
+    "back_width": (0.02, 0.08),
+    "seat_thickness": (0.08, 0.7),
+    "leg_thickness": (0.11, 0.4),
+    "arm_height": (0.03, 0.2),
+}
 # Rounding may move a point into the next bin, never the surface it lies on.
 SAME = 0.005
 
-SEAT, BACK, WIDTH, ARMS = range(4)
+SEAT, BACK, WIDTH = range(3)
+NAMES = [spec.name for spec in CHAIR_SPECS]
+CONTINUOUS, ARMS, LEGS = 8, NAMES.index("armrests"), NAMES.index("legs")
 
 # Decided by looking at each chair of the collection; the others have none.
 WITH_ARMRESTS = {
@@ -71,9 +82,9 @@ STOOLS = {
 
 
 def relative_errors(measured: Tensor, exact: Tensor) -> Tensor:
-    """Absolute errors of the continuous attributes over their inter-decile range ``[B, 3]``."""
-    deciles = exact[:, :ARMS].quantile(torch.tensor([0.1, 0.9]), dim=0)
-    return (measured - exact)[:, :ARMS].abs() / (deciles[1] - deciles[0])
+    """Absolute errors of the continuous attributes over their inter-decile range ``[B, 8]``."""
+    deciles = exact[:, :CONTINUOUS].nanquantile(torch.tensor([0.1, 0.9]), dim=0)
+    return (measured - exact)[:, :CONTINUOUS].abs() / (deciles[1] - deciles[0])
 
 
 @pytest.fixture(scope="module")
@@ -91,25 +102,25 @@ def real(realshapes: Path) -> tuple[list[str], Tensor]:
 
 
 def test_a_chair_of_plain_boards_is_measured_as_built():
-    rng = np.random.default_rng(0)
-    chair = make_chair(
-        replace(sample_chairs(1, 8, seed=0).params[0], seat_height=0.5, back_height=1.0, width=1.0, armrests=True),
-        8192,
-        rng,
-    )
+    wanted = {"seat_height": 0.5, "back_height": 1.0, "width": 1.0, "back_tilt": 0.2, "back_width": 0.9}
+    wanted |= {"seat_thickness": 0.06, "leg_thickness": 0.05, "arm_height": 0.45, "armrests": 1.0, "legs": 4.0}
+    plain = replace(counterfactual(sample_chairs(1, 8, seed=0).params[0], **wanted), four="straight", arms="posts")
+    chair = make_chair(plain, 8192, np.random.default_rng(0))
     values, measurable = measure_chair(torch.from_numpy(chair.points))
-    assert values.tolist() == pytest.approx([0.5, 1.0, 1.0, 1.0], abs=0.02)
+    assert dict(zip(NAMES, values.tolist(), strict=True)) == pytest.approx(wanted, abs=0.02)
     assert measurable.all()
 
 
 def test_measured_agrees_with_exact_on_procedural_chairs(procedural: tuple[Tensor, Tensor]):
     points, exact = procedural
     measured, measurable = measure_chair(points)
-    assert measurable.all()
+    assert (measurable == ~exact.isnan()).float().mean(dim=0).min() >= 0.97
     errors = relative_errors(measured, exact)
-    assert (errors.median(dim=0)[0] < MEDIAN_ERROR).all()
-    assert (errors.quantile(0.95, dim=0) < TAIL_ERROR).all()
+    for column, (median, tail) in enumerate(ERRORS.values()):
+        assert errors[:, column].nanquantile(0.5) < median, NAMES[column]
+        assert errors[:, column].nanquantile(0.95) < tail, NAMES[column]
     assert (measured[:, ARMS] == exact[:, ARMS]).float().mean() >= 0.99
+    assert (measured[:, LEGS] == exact[:, LEGS]).float().mean() >= 0.96
 
 
 def test_a_few_strays_do_not_matter(procedural: tuple[Tensor, Tensor]):
@@ -118,8 +129,10 @@ def test_a_few_strays_do_not_matter(procedural: tuple[Tensor, Tensor]):
     stray = torch.rand(points.shape[:2], generator=generator) < 0.01
     anywhere = 2 * torch.rand(points.shape, generator=generator) - torch.tensor([1.0, 0.5, 1.0])
     measured, _ = measure_chair(torch.where(stray[..., None], anywhere, points))
-    assert (relative_errors(measured, exact).median(dim=0)[0] < 1.5 * MEDIAN_ERROR).all()
+    medians = relative_errors(measured, exact).nanquantile(0.5, dim=0)
+    assert (medians < 1.5 * torch.tensor([median for median, _ in ERRORS.values()])).all()
     assert (measured[:, ARMS] == exact[:, ARMS]).float().mean() >= 0.99
+    assert (measured[:, LEGS] == exact[:, LEGS]).float().mean() >= 0.94
 
 
 @settings(deadline=None, max_examples=20)
@@ -132,18 +145,25 @@ def test_position_unit_and_order_do_not_matter(scale: float, shift: tuple[float,
     points = torch.from_numpy(sample_chairs(2, 2048, seed=seed).points)
     order = torch.randperm(2048, generator=torch.Generator().manual_seed(seed))
     moved = (points[:, order] + torch.tensor(shift)) * scale
-    assert torch.allclose(measure_chair(moved)[0], measure_chair(points)[0], atol=SAME)
+    before, after = measure_chair(points)[0], measure_chair(moved)[0]
+    # Only the leg count of an undecided chair may jump when rounding moves a point to the next cell.
+    columns = [NAMES.index(name) for name in NAMES if name not in ("leg_thickness", "legs")]
+    assert torch.allclose(after[:, columns], before[:, columns], atol=SAME, equal_nan=True)
 
 
 def test_a_counterfactual_moves_the_measurement_of_its_attribute_alone():
     for i, params in enumerate(sample_chairs(20, 8, seed=21).params):
+        base = counterfactual(params, armrests=True, legs=4, back_width=0.8)
         for column, spec in enumerate(CHAIR_SPECS):
-            value = not params.armrests if column == ARMS else getattr(params, spec.name) * 1.1
-            pair = [params, replace(params, **{spec.name: value})]
+            value = getattr(base, spec.name)
+            value = {"binary": 1 - value, "count": 1}.get(spec.kind, value * 1.1)
+            pair = [base, counterfactual(base, **{spec.name: value})]
             chairs = [make_chair(p, 8192, np.random.default_rng(i)) for p in pair]
             measured, _ = measure_chair(torch.from_numpy(np.stack([chair.points for chair in chairs])))
             exact = torch.tensor([list(chair.attributes.values()) for chair in chairs])
-            assert (measured[1] - measured[0]).tolist() == pytest.approx((exact[1] - exact[0]).tolist(), abs=0.03)
+            change, wanted = measured[1] - measured[0], exact[1] - exact[0]
+            assert change[column].item() == pytest.approx(wanted[column].item(), abs=0.03), (i, spec.name)
+            assert change[:3].tolist() == pytest.approx(wanted[:3].tolist(), abs=0.03), (i, spec.name)
 
 
 @pytest.mark.parametrize(
@@ -168,8 +188,9 @@ def test_spoilt_points_are_ignored(procedural: tuple[Tensor, Tensor]):
     points[:, ::50] = torch.nan
     points[:, 1::100] = torch.inf
     values, measurable = measure_chair(points)
-    assert measurable.all()
-    assert (relative_errors(values, procedural[1][:20]).median(dim=0)[0] < 2 * MEDIAN_ERROR).all()
+    assert measurable[:, : WIDTH + 1].all()
+    medians = relative_errors(values, procedural[1][:20]).nanquantile(0.5, dim=0)
+    assert (medians < 2 * torch.tensor([median for median, _ in ERRORS.values()])).all()
 
 
 def test_a_spoilt_cloud_leaves_its_neighbours_alone(procedural: tuple[Tensor, Tensor]):
@@ -177,12 +198,12 @@ def test_a_spoilt_cloud_leaves_its_neighbours_alone(procedural: tuple[Tensor, Te
     alone = measure_chair(points)[0]
     points[1] = torch.nan
     values, measurable = measure_chair(points)
-    assert measurable.all(dim=1).tolist() == [True, False, True]
-    assert (values[::2] == alone[::2]).all()
+    assert measurable[:, SEAT].tolist() == [True, False, True]
+    torch.testing.assert_close(values[::2], alone[::2], equal_nan=True)
 
 
 def test_shapes_and_types():
-    for shape, expected in (((0, 100, 3), (0, 4)), ((2, 256, 3), (2, 4)), ((256, 3), (4,))):
+    for shape, expected in (((0, 100, 3), (0, 10)), ((2, 256, 3), (2, 10)), ((256, 3), (10,))):
         values, measurable = measure_chair(torch.rand(shape, dtype=torch.float64))
         assert values.shape == measurable.shape == expected
         assert values.dtype == torch.float32 and measurable.dtype == torch.bool
@@ -195,7 +216,7 @@ def test_shapes_and_types():
 
 def test_two_samplings_of_a_real_chair_agree(real: tuple[list[str], Tensor]):
     first, second = (measure_chair(real[1][:, part])[0] for part in (slice(2048), slice(2048, 4096)))
-    difference = (first - second)[:, :ARMS].abs()
+    difference = (first - second)[:, : WIDTH + 1].abs()
     assert difference.nanquantile(0.5, dim=0).tolist() == pytest.approx([0, 0, 0], abs=0.006)
     assert difference.nanquantile(0.95, dim=0).tolist() == pytest.approx([0, 0, 0], abs=0.03)
     assert (first[:, ARMS] == second[:, ARMS]).float().mean() >= 0.97

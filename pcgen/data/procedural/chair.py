@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcgen.data.procedural.chair_base import base_surface
-from pcgen.data.procedural.chair_params import ChairParams, Layout, exact_attributes, sample_params
+from pcgen.data.procedural.chair_params import ChairParams, Layout, exact_attributes
 from pcgen.data.procedural.chair_parts import arms_surface, back_surface, seat_surface
-from pcgen.data.procedural.primitives import Array, bounds, sample
+from pcgen.data.procedural.chair_style import sample_params
+from pcgen.data.procedural.law import INDEPENDENT, AttributeLaw
+from pcgen.data.procedural.primitives import Array, sample
 
 PARTS = ("back", "seat", "leg", "arm")
 """Names of the part labels, in ShapeNetPart's order for chairs."""
@@ -31,7 +33,7 @@ class ChairBatch(NamedTuple):
 
     points: NDArray[np.float32]  # [B, N, 3]
     part: NDArray[np.uint8]  # [B, N], index into PARTS
-    values: NDArray[np.float32]  # [B, K], exact, in the order of exact_attributes
+    values: NDArray[np.float32]  # [B, K], exact, in the order of ATTRIBUTES; NaN where a part is missing
     params: list[ChairParams]
 
 
@@ -52,11 +54,6 @@ def chair_surface(params: ChairParams) -> tuple[Array, NDArray[np.uint8]]:
         pieces.append(arms_surface(params, at))
     triangles = np.concatenate(pieces)
     part = np.repeat(np.arange(len(pieces), dtype=np.uint8), [len(piece) for piece in pieces])
-    low, high = bounds(triangles)
-    target = np.array([params.overall_width, 1.0, params.overall_depth])
-    # Heights are exact as built; touching them again would move the seat.
-    scale, centre = target / (high - low), (low + high) / 2
-    triangles[..., ::2] = (triangles[..., ::2] - centre[::2]) * scale[::2]
     return triangles, part
 
 
@@ -74,15 +71,17 @@ def make_chair(params: ChairParams, num_points: int, rng: np.random.Generator) -
     Example:
         >>> rng = np.random.default_rng(0)
         >>> chair = make_chair(sample_params(rng), 1024, rng)
-        >>> chair.points.shape, sorted(chair.attributes)
-        ((1024, 3), ['armrests', 'back_height', 'seat_height', 'width'])
+        >>> chair.points.shape, list(chair.attributes)[:3]
+        ((1024, 3), ['seat_height', 'back_height', 'width'])
     """
     triangles, part = chair_surface(params)
     points, index = sample(triangles, num_points, rng)
     return PointSample(points.astype(np.float32), part[index], exact_attributes(params))
 
 
-def sample_chairs(count: int, num_points: int, seed: int, first: int = 0) -> ChairBatch:
+def sample_chairs(
+    count: int, num_points: int, seed: int, first: int = 0, law: AttributeLaw = INDEPENDENT
+) -> ChairBatch:
     """Random chairs; chair i of a seed is always the same, however many are drawn beside it.
 
     Args:
@@ -90,6 +89,7 @@ def sample_chairs(count: int, num_points: int, seed: int, first: int = 0) -> Cha
         num_points: points on each, N.
         seed: which endless sequence of chairs.
         first: number of the first chair in that sequence.
+        law: how the attributes are drawn: independent, correlated, without some combinations.
 
     Returns:
         Points, parts, exact attribute values and parameters.
@@ -104,7 +104,7 @@ def sample_chairs(count: int, num_points: int, seed: int, first: int = 0) -> Cha
     params = []
     for i in range(count):
         rng = np.random.default_rng((seed, first + i))
-        params.append(sample_params(rng))
+        params.append(sample_params(rng, law))
         points[i], part[i], _ = make_chair(params[i], num_points, rng)
     values = np.array([list(exact_attributes(p).values()) for p in params], dtype=np.float32)
     return ChairBatch(points, part, values, params)

@@ -1,88 +1,118 @@
-"""The parameters of a procedural chair, how they are drawn, and the attributes they state exactly."""
+"""The parameters of a procedural chair and the attributes they state exactly."""
 
 from __future__ import annotations
 
-__all__ = ["ChairParams", "Layout", "clearance", "exact_attributes", "sample_params", "side_thickness"]
+__all__ = ["ATTRIBUTES", "ChairParams", "Layout", "clearance", "exact_attributes", "seat_outline", "side_thickness"]
 
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from math import nan
+from typing import Literal
 
 import numpy as np
 
-Base = Literal["legs", "star", "disc", "sled", "cantilever", "rockers", "block"]
-Back = Literal["panel", "slats", "ladder", "spindles", "hoop"]
+from pcgen.data.procedural.primitives import Array, superellipse
+
+Four = Literal["straight", "sled", "rockers"]
+Column = Literal["star", "disc"]
+Base = Literal["straight", "sled", "rockers", "tripod", "cantilever", "star", "disc", "block"]
+Back = Literal["panel", "framed", "slats", "ladder", "spindles", "splat", "lattice", "hoop"]
 Arms = Literal["posts", "loops", "tees", "sides"]
-Choice = TypeVar("Choice")
+
+ATTRIBUTES = (
+    "seat_height",
+    "back_height",
+    "width",
+    "back_tilt",
+    "back_width",
+    "seat_thickness",
+    "leg_thickness",
+    "arm_height",
+    "armrests",
+    "legs",
+)
+"""Names of the parameters that are attributes, in column order."""
+
+_ROCKER_REACH = 1.25  # of the seat's half depth: where the rails of a rocking chair end
 
 
 @dataclass(frozen=True)
 class ChairParams:
     """Everything that determines a chair's surface; the total height is 1 and the unit of every length.
 
-    The first four are the attributes: they can be set freely (``dataclasses.replace(params, armrests=True)``) and
-    nothing else about the chair's style changes. The style of the armrests is there even when they are not.
+    The first ten are the attributes. Each can be set freely (``counterfactual(params, armrests=True)``) and nothing
+    else about the chair's style changes: the style of armrests, columns and legs is there even where they are not.
 
     Attributes:
         seat_height: top of the seat, in the middle of the seat, above the floor.
         back_height: height from there to the top, over the overall width.
         width: overall width (x) over overall depth (z).
+        back_tilt: how far the top of the back lies behind the back's foot at the seat, over the overall depth.
+        back_width: widest part of the back over the overall width.
+        seat_thickness: from the seat's underside to its top, in the middle.
+        leg_thickness: width of a leg, tube or column, half way up.
+        arm_height: top of the armrests above the seat, over the height of the back.
         armrests: whether there are armrests.
-        base: what carries the seat.
+        legs: number of uprights that carry the seat, half way up: four legs (or a sled's tubes), three, a cantilever's
+            two, one column, or 0 for a solid body.
+        four: what a chair on four uprights looks like.
+        column: what a column stands on.
         back: what one leans on.
         arms: what the armrests are, if there are any.
-        seat_thickness: from the seat's underside to its top.
-        seat_exponent: superellipse exponent of its outline (2 round, 20 square).
+        seat_exponent: superellipse exponent of the seat's outline (2 round, 20 square).
         seat_taper: by what fraction the seat is narrower behind than in front.
-        seat_dish: how much its rim lies above the middle (negative: a cushion).
+        seat_dish: how much its rim lies above the middle (negative: a cushion), over its thickness.
         seat_tilt: fall towards the back, per length.
-        back_width: width of the back over that of the seat.
         back_thickness: of the panel, the slats or the posts.
         back_gap: free height under the panel, over the height of the back.
-        back_setback: how far the top lies behind the seat's rear, over the depth.
         back_curve: how far the sides of the back come forward, over its half width.
         back_exponent: superellipse exponent of the upper corners of a panel (2 round, 20 square).
         bars: number of slats, rungs or spindles.
-        arm_height: of the armrests above the seat, over the height of the back.
         arm_length: over the depth of the seat.
         arm_thickness: of pads and side panels.
         arm_outset: what the seat is narrower by if there are armrests, over the overall width.
-        leg_thickness: of legs and tubes at the top.
         leg_taper: thickness at the foot over that at the top.
-        leg_splay: how far the feet stand outside, over the half width of the seat.
+        leg_splay: how far the feet stand outside, over half the extent of the seat.
         leg_round: round legs instead of square ones.
-        stretchers: whether bars join the legs.
-        clearance: free height under a block, over the height of the seat.
+        stretcher: height of the bars that join the legs, over that of the seat's underside; none if 0.
+        clearance: free height under a solid body, over the height of the seat.
     """
 
     seat_height: float
     back_height: float
     width: float
+    back_tilt: float
+    back_width: float
+    seat_thickness: float
+    leg_thickness: float
+    arm_height: float
     armrests: bool
-    base: Base
+    legs: int
+    four: Four
+    column: Column
     back: Back
     arms: Arms
-    seat_thickness: float
     seat_exponent: float
     seat_taper: float
     seat_dish: float
     seat_tilt: float
-    back_width: float
     back_thickness: float
     back_gap: float
-    back_setback: float
     back_curve: float
     back_exponent: float
     bars: int
-    arm_height: float
     arm_length: float
     arm_thickness: float
     arm_outset: float
-    leg_thickness: float
     leg_taper: float
     leg_splay: float
     leg_round: bool
-    stretchers: bool
+    stretcher: float
     clearance: float
+
+    @property
+    def base(self) -> Base:
+        """What stands on the floor and carries the seat."""
+        return (("block", self.column, "cantilever", "tripod", self.four))[self.legs]
 
     @property
     def overall_width(self) -> float:
@@ -96,46 +126,64 @@ class ChairParams:
 
 
 def exact_attributes(params: ChairParams) -> dict[str, float]:
-    """The attribute values that the chair has by construction, by name."""
-    return {
-        "seat_height": params.seat_height,
-        "back_height": params.back_height,
-        "width": params.width,
-        "armrests": float(params.armrests),
-    }
+    """The attribute values that the chair has by construction, by name; NaN for those of parts it lacks."""
+    values = {name: float(getattr(params, name)) for name in ATTRIBUTES}
+    if params.legs == 0:
+        values["leg_thickness"] = nan
+    if not params.armrests:
+        values["arm_height"] = nan
+    return values
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Lengths that several parts share, derived from the parameters."""
+    """Lengths that several parts share. Everything is built inside the overall box, so that attributes stay exact."""
 
-    half_width: float
+    half_width: float  # of the overall box
+    half_depth: float
     half_seat: float
-    front: float
-    rear: float
+    front: float  # of the seat
+    rear: float  # of the seat, where the back stands
     underside: float
     back_thickness: float
     half_back: float
     setback: float
+    inward: float  # where the seat's corners are, over half its extent
+    reach_x: float  # where the feet of legs end, over half the extent of the seat
+    reach_z: float
 
     @classmethod
     def of(cls, p: ChairParams) -> Layout:
-        """Place seat and back inside the overall box."""
-        half_width, depth = p.overall_width / 2, p.overall_depth
-        half_seat = half_width
+        """Place seat and back so that the feet stand inside the overall box."""
+        half_width, half_depth = p.overall_width / 2, p.overall_depth / 2
+        inward = 2 ** (-1 / p.seat_exponent)
+        reach_x = reach_z = inward
+        if p.base in ("straight", "tripod", "rockers"):
+            reach_x = reach_z = inward + p.leg_splay
+        if p.base == "rockers":
+            reach_z = _ROCKER_REACH
+        half_seat = half_width / max(reach_x, 1)
         if p.armrests:
-            half_seat -= side_thickness(p) if p.arms == "sides" else p.arm_outset * half_width
-        thickness = min(p.back_thickness, 0.25 * depth)
-        setback = p.back_setback * depth
+            beside = side_thickness(p) if p.arms == "sides" else p.arm_outset * half_width
+            half_seat = min(half_seat, half_width - beside)
+        thickness = min(p.back_thickness, 0.4 * half_depth)
+        setback = p.back_tilt * 2 * half_depth
+        rear = half_depth - setback - thickness
+        # The front feet touch the front of the box: (front + rear) / 2 - out * (rear - front) / 2 = -half_depth.
+        out = max(reach_z, 1)
         return cls(
             half_width=half_width,
+            half_depth=half_depth,
             half_seat=half_seat,
-            front=-depth / 2,
-            rear=depth / 2 - setback - thickness,
+            front=(-2 * half_depth + rear * (out - 1)) / (1 + out),
+            rear=rear,
             underside=p.seat_height - min(p.seat_thickness, 0.6 * p.seat_height),
             back_thickness=thickness,
-            half_back=p.back_width * (1 - p.seat_taper) * half_seat,
+            half_back=p.back_width * half_width,
             setback=setback,
+            inward=inward,
+            reach_x=reach_x,
+            reach_z=reach_z,
         )
 
     @property
@@ -158,97 +206,8 @@ def clearance(p: ChairParams, at: Layout) -> float:
     return p.clearance * p.seat_height if p.base == "block" else at.underside
 
 
-@dataclass(frozen=True)
-class _Style:
-    """A kind of chair: which parts it may have and the ranges of what makes it look like its kind."""
-
-    weight: float
-    bases: tuple[Base, ...]
-    backs: tuple[Back, ...]
-    arms: tuple[Arms, ...]
-    seat_exponents: tuple[float, ...] = (2.0, 4.0, 8.0, 20.0, 20.0)
-    seat_thickness: tuple[float, float] = (0.025, 0.06)
-    seat_dish: tuple[float, float] = (-0.015, 0.015)
-    back_thickness: tuple[float, float] = (0.02, 0.04)
-    back_gap: tuple[float, float] = (0.0, 0.3)
-    arm_thickness: tuple[float, float] = (0.025, 0.05)
-    arm_outset: tuple[float, float] = (0.0, 0.15)
-
-
-_STYLES = (
-    _Style(0.42, ("legs",), ("panel", "panel", "slats", "ladder", "spindles", "hoop"), ("posts", "posts", "loops")),
-    _Style(
-        0.17,
-        ("star", "star", "star", "disc"),
-        ("panel",),
-        ("tees", "loops"),
-        seat_thickness=(0.04, 0.09),
-        seat_dish=(-0.03, 0.015),
-        back_thickness=(0.03, 0.08),
-    ),
-    _Style(0.12, ("sled", "cantilever"), ("panel", "panel", "slats"), ("loops", "posts"), seat_thickness=(0.02, 0.06)),
-    _Style(0.05, ("rockers",), ("spindles", "slats", "ladder"), ("posts", "loops")),
-    _Style(
-        0.24,
-        ("block", "block", "legs"),
-        ("panel",),
-        ("sides",),
-        seat_exponents=(8.0, 20.0),
-        seat_thickness=(0.08, 0.2),
-        seat_dish=(-0.03, 0.0),
-        back_thickness=(0.07, 0.16),
-        back_gap=(0.0, 0.0),
-        arm_thickness=(0.05, 0.16),
-        arm_outset=(0.0, 0.0),
-    ),
-)
-_WEIGHTS = np.cumsum([style.weight for style in _STYLES])
-
-
-def sample_params(rng: np.random.Generator) -> ChairParams:
-    """A random chair: the attributes independent of each other and of the style, both covering real catalogues."""
-    style = _STYLES[int(np.searchsorted(_WEIGHTS, rng.random() * _WEIGHTS[-1], side="right"))]
-
-    def pick(options: tuple[Choice, ...]) -> Choice:
-        return options[rng.integers(len(options))]
-
-    def within(low: float, high: float) -> float:
-        return low + (high - low) * rng.random()
-
-    def mostly_inner(low: float, high: float) -> float:
-        return low + (high - low) * (rng.random() + rng.random()) / 2
-
-    def likely(chance: float) -> bool:
-        return bool(rng.random() < chance)
-
-    return ChairParams(
-        seat_height=mostly_inner(0.26, 0.72),
-        back_height=float(np.exp(mostly_inner(np.log(0.36), np.log(1.65)))),
-        width=mostly_inner(0.6, 1.4),
-        armrests=likely(0.45),
-        base=pick(style.bases),
-        back=pick(style.backs),
-        arms=pick(style.arms),
-        seat_thickness=within(*style.seat_thickness),
-        seat_exponent=pick(style.seat_exponents),
-        seat_taper=within(0.0, 0.25) if likely(0.5) else 0.0,
-        seat_dish=within(*style.seat_dish) if likely(0.6) else 0.0,
-        seat_tilt=within(0.0, 0.06) if likely(0.5) else 0.0,
-        back_width=within(0.75, 1.0),
-        back_thickness=within(*style.back_thickness),
-        back_gap=within(*style.back_gap) if likely(0.6) else 0.0,
-        back_setback=within(0.0, 0.3),
-        back_curve=within(0.0, 0.35) if likely(0.5) else 0.0,
-        back_exponent=pick((2.0, 4.0, 20.0, 20.0)),
-        bars=int(rng.integers(3, 8)),
-        arm_height=within(0.28, 0.55),
-        arm_length=within(0.6, 1.0),
-        arm_thickness=within(*style.arm_thickness),
-        arm_outset=within(*style.arm_outset),
-        leg_thickness=within(0.024, 0.05),
-        leg_taper=within(0.6, 1.0) if likely(0.5) else 1.0,
-        leg_splay=within(0.0, 0.2) if likely(0.5) else 0.0,
-        leg_round=likely(0.4),
-        stretchers=likely(0.35),
-        clearance=within(0.1, 0.4) if likely(0.75) else 0.0,
-    )
+def seat_outline(p: ChairParams, at: Layout) -> Array:
+    """The seat seen from above, ``[S, 2]`` (x, z): as wide as the layout says, narrower behind than in front."""
+    x, z = superellipse(p.seat_exponent).T
+    x = x * (1 - p.seat_taper * (1 + z) / 2)
+    return np.stack([x / x.max() * at.half_seat, at.along(0.5) + z * at.depth / 2], axis=1)
