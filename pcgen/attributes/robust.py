@@ -10,7 +10,6 @@ __all__ = ["extents", "few", "histogram_quantile", "masked_quantile", "solid", "
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool3d
 
 _COMPANY = (
     3  # points, the point itself among them, that a stray may have around it: more would cost thin legs their tips
@@ -36,16 +35,19 @@ def solid(points: Tensor) -> Tensor:
     """
     batch, count, _ = points.shape
     finite = points.isfinite().all(dim=-1)
-    low, high = _ends(points, finite, max(1, int(_STRAY_SHARE * count)))
+    low, high = (ends[..., -1] for ends in _ends(points, finite, max(1, int(_STRAY_SHARE * count))))
     cell = 1.3 * (high - low).amax(dim=1) / _CELLS
     centre = (low + high) / 2
     place = ((points - centre[:, None]) / cell[:, None, None] + _CELLS / 2).nan_to_num(0.0, 0.0, 0.0)
     x, y, z = place.clamp(0, _CELLS - 1).long().unbind(dim=-1)
     index = (x * _CELLS + y) * _CELLS + z
     counts = points.new_zeros(batch, _CELLS**3, dtype=torch.float32).scatter_add_(1, index, finite.float())
-    company = counts.view(batch, 1, _CELLS, _CELLS, _CELLS)
-    for kernel in ((3, 1, 1), (1, 3, 1), (1, 1, 3)):  # a 3 x 3 x 3 box, one axis after the other
-        company = 3 * avg_pool3d(company, kernel, stride=1, padding=[k // 2 for k in kernel])
+    company = counts.view(batch, _CELLS, _CELLS, _CELLS)
+    for axis in (1, 2, 3):  # a 3 x 3 x 3 box, one axis after the other
+        alone, inner = company, _CELLS - 1
+        company = alone.clone()
+        company.narrow(axis, 1, inner).add_(alone.narrow(axis, 0, inner))
+        company.narrow(axis, 0, inner).add_(alone.narrow(axis, 1, inner))
     return finite & (company.view(batch, -1).gather(1, index) > min(few(count), _COMPANY) + 0.5)
 
 
@@ -63,16 +65,18 @@ def extents(points: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         Lowest and highest corner, ``[B, 3]`` each.
     """
     k = few(points.shape[1])
-    near_low, near_high = _ends(points, mask, k)
-    far_low, far_high = _ends(points, mask, 2 * k)
-    return near_low - _BEYOND * (far_low - near_low), near_high + _BEYOND * (near_high - far_high)
+    low, high = _ends(points, mask, 2 * k)
+    return (
+        low[..., k - 1] - _BEYOND * (low[..., -1] - low[..., k - 1]),
+        high[..., k - 1] + _BEYOND * (high[..., k - 1] - high[..., -1]),
+    )
 
 
 def _ends(points: Tensor, mask: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k-th lowest and k-th highest used coordinate on each axis, ``[B, 3]`` each."""
+    """The k lowest and the k highest used coordinates on each axis, outermost first, ``[B, 3, k]`` each."""
     axes, used = points.transpose(1, 2), mask[:, None]
-    high = axes.where(used, -torch.inf).topk(k, dim=2)[0][..., -1]
-    low = axes.where(used, torch.inf).topk(k, dim=2, largest=False)[0][..., -1]
+    high = axes.where(used, -torch.inf).topk(k, dim=2)[0]
+    low = axes.where(used, torch.inf).topk(k, dim=2, largest=False)[0]
     return low, high
 
 

@@ -10,9 +10,10 @@ from torch.nn.functional import max_pool2d
 
 from pcgen.attributes.robust import few, histogram_quantile
 
-_LOW, _HIGH = 0.4, 0.75  # of the free height: above stretchers and spokes, below whatever hangs under the seat
+_LOW, _HIGH = 0.37, 0.7  # of the free height: above stretchers and spokes, below whatever hangs under the seat
 _CELLS = 16  # of the footprint along each axis
 _WIDE, _DEEP = 0.22, 0.1  # of the footprint: what spreads (standard deviation) as far is a body, not a leg
+_ROUNDS = 8  # of spreading labels, enough for an outline of the whole footprint
 _MOST = 4
 _LEAST_SHARE = 0.2  # of the points that the largest upright has; less is a stray
 _WIDEST = 0.15  # of height: half the width of the thickest upright
@@ -60,10 +61,13 @@ def _sums(index: Tensor, values: Tensor) -> Tensor:
 def _components(occupied: Tensor) -> Tensor:
     """Connected components of cells ``[B, cells, cells]``: each gets the largest index among its own, the rest 0."""
     number = torch.arange(1, occupied[0].numel() + 1, device=occupied.device).view(occupied[0].shape)
-    label = torch.where(occupied, number, 0).float()
-    for _ in range(2 * _CELLS):
-        label = torch.where(occupied, max_pool2d(label[:, None], 3, stride=1, padding=1)[:, 0], 0)
-    return (label.long() - 1).clamp(min=0)
+    label = torch.where(occupied, number, 0)
+    for _ in range(_ROUNDS):
+        around = max_pool2d(label[:, None].float(), 3, stride=1, padding=1)[:, 0].long()
+        flat = torch.where(occupied, around, 0).flatten(1)
+        # A label names a cell; taking over that cell's label halves the way with every round.
+        label = torch.where(flat > 0, flat.gather(1, (flat - 1).clamp(min=0)), 0).view_as(label)
+    return (label - 1).clamp(min=0)
 
 
 def _offsets(floor: Tensor, y: Tensor, label: Tensor, kept: Tensor) -> Tensor:

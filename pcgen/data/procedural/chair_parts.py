@@ -53,7 +53,7 @@ def seat_surface(p: ChairParams, at: Layout) -> Array:
 def back_surface(p: ChairParams, at: Layout) -> Array:
     """The back: built flat, then leant backwards and bent round the sitter without changing any height."""
     flat = np.concatenate(_BACKS[p.back](p, at))
-    rise = np.maximum(flat[..., 1] - p.seat_height, 0) / (1 - p.seat_height)
+    rise = (np.maximum(flat[..., 1], at.underside) - p.seat_height) / (1 - p.seat_height)
     bend = p.back_curve * at.half_back * (flat[..., 0] / at.half_back) ** 2
     flat[..., 2] += at.rear + at.back_thickness / 2 + at.setback * rise - bend
     return flat
@@ -64,9 +64,10 @@ def _panel(p: ChairParams, at: Layout) -> list[Array]:
     bottom = p.seat_height + p.back_gap * (1 - p.seat_height) if p.back_gap > 0 else clearance(p, at)
     across = superellipse(8.0)
     corner = superellipse(p.back_exponent)[:7]  # from (1, 0) to (0, 1)
-    width = np.concatenate([[1.0], corner[:, 0]]) * at.half_back
-    height = np.concatenate([[bottom], bottom + (1 - bottom) * (0.65 + 0.35 * corner[:, 1])])
-    rings = np.empty((8, len(across), 3))
+    width = np.concatenate([[1.0, 1.0], corner[:, 0]]) * at.half_back
+    # Below the seat the back is upright: it begins to lean at the second ring.
+    height = np.concatenate([[bottom, max(bottom, at.underside)], bottom + (1 - bottom) * (0.65 + 0.35 * corner[:, 1])])
+    rings = np.empty((len(height), len(across), 3))
     rings[..., 0] = across[:, 0] * width[:, None]
     rings[..., 1] = height[:, None]
     rings[..., 2] = across[:, 1] * at.back_thickness / 2

@@ -118,6 +118,6 @@ def _with_style(drawn: dict[str, Any], rng: np.random.Generator) -> ChairParams:
         leg_taper=within(0.5, 1.0) if likely(0.5) else 1.0,
         leg_splay=within(0.0, 0.25) if likely(0.5) else 0.0,
         leg_round=likely(0.4),
-        stretcher=within(0.12, 0.35) if likely(0.35) else 0.0,
+        stretcher=within(0.1, 0.28) if likely(0.35) else 0.0,
         clearance=within(0.1, 0.35) if likely(0.75) else 0.0,
     )

@@ -67,7 +67,8 @@ class AttributeLaw:
         mix = self._mix(len(quantiles))
         for _ in range(_ATTEMPTS):
             uniform = rng.random(len(quantiles)) if mix is None else _normal_cdf(mix @ rng.standard_normal(len(mix)))
-            values = {name: quantile(u) for (name, quantile), u in zip(quantiles.items(), uniform, strict=True)}
+            pairs = zip(quantiles.items(), uniform.tolist(), strict=True)
+            values = {name: quantile(u) for (name, quantile), u in pairs}
             if not self.held_out or self.holds_out(values) == self.only_held_out:
                 return values
         kind = "only" if self.only_held_out else "all but"
@@ -96,6 +97,6 @@ class AttributeLaw:
 INDEPENDENT = AttributeLaw()
 
 
-def _normal_cdf(normal: NDArray[np.float64]) -> list[float]:
+def _normal_cdf(normal: NDArray[np.float64]) -> NDArray[np.float64]:
     # Below 1, so that quantile functions may index with it.
-    return [min(0.5 * (1 + math.erf(z / math.sqrt(2))), 1 - 1e-12) for z in normal]
+    return np.array([min(0.5 * (1 + math.erf(z / math.sqrt(2))), 1 - 1e-12) for z in normal])

@@ -8,7 +8,7 @@ import pytest
 
 from pcgen.attributes.chair import CHAIR_SPECS
 from pcgen.data.procedural.chair import PARTS, chair_surface, make_chair, sample_chairs
-from pcgen.data.procedural.chair_params import ATTRIBUTES, ChairParams, exact_attributes
+from pcgen.data.procedural.chair_params import ATTRIBUTES, ChairParams, Layout, exact_attributes
 from pcgen.data.procedural.chair_style import counterfactual, sample_params
 from pcgen.data.procedural.law import AttributeLaw
 from pcgen.data.procedural.primitives import areas, bounds
@@ -53,10 +53,11 @@ def test_the_back_is_as_wide_and_as_tilted_as_stated():
         back = part_of(replace(params, back_curve=0.0), "back")
         assert np.ptp(back[:, 0]) / params.overall_width == pytest.approx(params.back_width)
         top = back[back[:, 1] > 1 - EXACT]
-        foot = back[back[:, 1] <= params.seat_height]
-        behind = (top[:, 2].max() - foot[:, 2].max()) / params.overall_depth
-        # Inner rails and spines are thinner than the posts at whose foot the tilt begins.
-        assert behind == pytest.approx(params.back_tilt, abs=0.03)
+        low = max(back[:, 1].min(), Layout.of(params).underside)
+        foot = back[back[:, 1] <= low + EXACT]
+        slope = (top[:, 2].max() - foot[:, 2].max()) / (1 - low)
+        # A spine under a panel is thinner than the panel.
+        assert slope * (1 - params.seat_height) / params.overall_depth == pytest.approx(params.back_tilt, abs=0.03)
 
 
 def test_the_seat_is_as_thick_as_stated():
