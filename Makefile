@@ -2,6 +2,7 @@
 # make test    the test suite
 # make check   lint, types, import contract, C++ format
 # make wheel   build the wheel, install it in a fresh environment and use it there
+# make test-packaging   the wheel beside several torches: audits, and the op tests in each (downloads several GB)
 # make train   train the shipped chair model again from its config (about 30 minutes on 2 cores)
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +10,7 @@ TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
 NATIVE := CMakeLists.txt setup.py pyproject.toml $(wildcard csrc/* kernels/*/*)
 SHELL := /bin/bash
-.PHONY: demo test check wheel train clean
+.PHONY: demo test check wheel test-packaging train clean
 
 demo: $(VENV)/.pcgen
 	$(BIN)/pcgen edit chair_tubular --set seat_height=0.55 -o out/edit-tubular
@@ -30,6 +31,9 @@ check: $(VENV)/.pcgen-dev
 
 wheel: $(VENV)/.pcgen
 	tests/packaging/check_wheel.sh $(BIN)/python
+
+test-packaging: $(VENV)/.pcgen
+	tests/packaging/check_torches.sh $(BIN)/python
 
 train: $(VENV)/.pcgen
 	$(BIN)/pcgen train configs/chair.yaml -o runs/chair
