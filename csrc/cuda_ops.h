@@ -3,6 +3,7 @@
 
 #include "csrc/ops.h"
 #include "kernels/cuda/device.cuh"
+#include "kernels/cuda/scratch.cuh"
 
 #ifdef PCGEN_CUDA_ON_CPU
 #define PCGEN_CUDA_IMPL(m) STABLE_TORCH_LIBRARY_IMPL(pcgen_emulated, CPU, m)
@@ -42,6 +43,16 @@ inline void check_launch(const char* name, cudaError_t status) {
 // Scratch memory on the device of `like`, from torch's caching allocator.
 inline Tensor workspace(const Tensor& like, int64_t bytes) {
   return torch::stable::new_empty(like, {bytes}, ScalarType::Byte);
+}
+
+// Scratch memory for a plan that takes its arrays from a Scratch: make(scratch) is called to count, then to divide.
+template <typename Make>
+auto with_scratch(const Tensor& like, Tensor& memory, Make make) {
+  Scratch counting;
+  make(counting);
+  memory = workspace(like, counting.bytes());
+  Scratch dividing(memory.mutable_data_ptr<uint8_t>());
+  return make(dividing);
 }
 
 }  // namespace pcgen

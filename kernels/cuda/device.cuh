@@ -42,35 +42,60 @@ struct LaunchShape {
   bool cooperative = false;  // all blocks run together
 };
 
-template <typename... Parameters, typename... Arguments>
-cudaError_t launch(void (*kernel)(Parameters...), const LaunchShape& shape, Arguments... arguments) {
+// A launch configuration; the attributes live as long as this does.
+class LaunchConfig {
+ public:
+  explicit LaunchConfig(const LaunchShape& shape) {
+    config_.gridDim = dim3{unsigned(shape.blocks < kMaxGrid ? shape.blocks : kMaxGrid), 1, 1};
+    config_.blockDim = dim3{unsigned(shape.threads), 1, 1};
+    config_.dynamicSmemBytes = shape.shared;
+    config_.stream = shape.stream;
+    config_.attrs = attributes_;
+    if (shape.cluster > 1) {
+      attributes_[config_.numAttrs].id = cudaLaunchAttributeClusterDimension;
+      attributes_[config_.numAttrs++].val.clusterDim = {unsigned(shape.cluster), 1, 1};
+    }
+    if (shape.cooperative) {
+      attributes_[config_.numAttrs].id = cudaLaunchAttributeCooperative;
+      attributes_[config_.numAttrs++].val.cooperative = 1;
+    }
+  }
+  LaunchConfig(const LaunchConfig&) = delete;
+  const cudaLaunchConfig_t* get() const { return &config_; }
+
+ private:
+  cudaLaunchAttribute attributes_[2];
+  cudaLaunchConfig_t config_{};
+};
+
+// Lifts the limits that a kernel must ask to have lifted.
+template <typename Kernel>
+cudaError_t prepare(Kernel kernel, const LaunchShape& shape) {
   constexpr size_t kAlwaysAllowed = 48 * 1024;
   constexpr int kPortableCluster = 8;
+  cudaError_t status = cudaSuccess;
   if (shape.shared > kAlwaysAllowed) {
-    const cudaError_t status =
-        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shape.shared));
-    if (status != cudaSuccess) return status;
+    status = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shape.shared));
   }
-  if (shape.cluster > kPortableCluster) {
-    const cudaError_t status = cudaFuncSetAttribute(kernel, cudaFuncAttributeNonPortableClusterSizeAllowed, 1);
-    if (status != cudaSuccess) return status;
+  if (status == cudaSuccess && shape.cluster > kPortableCluster) {
+    status = cudaFuncSetAttribute(kernel, cudaFuncAttributeNonPortableClusterSizeAllowed, 1);
   }
-  cudaLaunchAttribute attributes[2];
-  cudaLaunchConfig_t config{};
-  config.gridDim = dim3{unsigned(shape.blocks < kMaxGrid ? shape.blocks : kMaxGrid), 1, 1};
-  config.blockDim = dim3{unsigned(shape.threads), 1, 1};
-  config.dynamicSmemBytes = shape.shared;
-  config.stream = shape.stream;
-  config.attrs = attributes;
-  if (shape.cluster > 1) {
-    attributes[config.numAttrs].id = cudaLaunchAttributeClusterDimension;
-    attributes[config.numAttrs++].val.clusterDim = {unsigned(shape.cluster), 1, 1};
-  }
-  if (shape.cooperative) {
-    attributes[config.numAttrs].id = cudaLaunchAttributeCooperative;
-    attributes[config.numAttrs++].val.cooperative = 1;
-  }
-  return cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...);
+  return status;
+}
+
+template <typename... Parameters, typename... Arguments>
+cudaError_t launch(void (*kernel)(Parameters...), const LaunchShape& shape, Arguments... arguments) {
+  const cudaError_t status = prepare(kernel, shape);
+  if (status != cudaSuccess) return status;
+  return cudaLaunchKernelEx(LaunchConfig(shape).get(), kernel, Parameters(arguments)...);
+}
+
+// How many clusters of this shape fit on the device at once; 0 if none does.
+template <typename Kernel>
+int active_clusters(Kernel kernel, const LaunchShape& shape) {
+  int clusters = 0;
+  if (prepare(kernel, shape) != cudaSuccess) return 0;
+  return cudaOccupancyMaxActiveClusters(&clusters, kernel, LaunchConfig(shape).get()) == cudaSuccess ? clusters : 0;
 }
 
 // a * b + c, rounded once.
@@ -103,6 +128,80 @@ __device__ inline float warp_min(float value) {
   if (use_redux()) return __uint_as_float(__reduce_min_sync(kAllLanes, __float_as_uint(value)));
 #endif
   return warp_min_by_shuffles(value);
+}
+
+template <typename T>
+__device__ void warp_argmax_by_shuffles(T& value, int32_t& index) {
+  for (int lanes = kWarp / 2; lanes > 0; lanes /= 2) {
+    const T other = __shfl_xor_sync(kAllLanes, value, lanes);
+    const int32_t where = __shfl_xor_sync(kAllLanes, index, lanes);
+    const bool wins = other > value || (other == value && where < index);
+    value = wins ? other : value;
+    index = wins ? where : index;
+  }
+}
+
+// Gives every lane the greatest value of the warp's lanes and the lowest index >= 0 that comes with it.
+__device__ inline void warp_argmax(double& value, int32_t& index) { warp_argmax_by_shuffles(value, index); }
+__device__ inline void warp_argmax(float& value, int32_t& index) {
+#if PCGEN_HAS_REDUX
+  if (use_redux()) {
+    // Bits in the order of the numbers: negative ones are flipped, positive ones put above them.
+    const unsigned bits = __float_as_uint(value), sign = 0x80000000u;
+    const unsigned key = bits & sign ? ~bits : bits | sign;
+    const unsigned most = __reduce_max_sync(kAllLanes, key);
+    index = int32_t(__reduce_min_sync(kAllLanes, key == most ? unsigned(index) : ~0u));
+    value = __uint_as_float(most & sign ? most & ~sign : ~most);
+    return;
+  }
+#endif
+  warp_argmax_by_shuffles(value, index);
+}
+
+// --- blocks that work together --------------------------------------------------------------------------------------
+
+// All threads of a cluster wait for each other; what they wrote to shared memory, their own or a peer's, is seen then.
+__device__ inline void cluster_barrier() {
+#if defined(PCGEN_CUDA_ON_CPU)
+  emulation::wait(emulation::self->block->cluster->barrier, PCGEN_SITE);
+#elif __CUDA_ARCH__ >= 900
+  asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
+#endif
+}
+
+// Writes to the place that `own` has in the shared memory of another block of the cluster.
+template <typename T>
+__device__ void store_to_peer(T* own, int block, T value) {
+  static_assert(sizeof(T) % 4 == 0);
+#if defined(PCGEN_CUDA_ON_CPU)
+  *static_cast<T*>(emulation::peer(own, unsigned(block))) = value;
+#elif __CUDA_ARCH__ >= 900
+  unsigned address;
+  asm("mapa.shared::cluster.u32 %0, %1, %2;"
+      : "=r"(address)
+      : "r"(unsigned(__cvta_generic_to_shared(own))), "r"(block));
+  const unsigned* words = reinterpret_cast<const unsigned*>(&value);
+  for (unsigned i = 0; i < sizeof(T) / 4; ++i) {
+    asm volatile("st.shared::cluster.u32 [%0], %1;" ::"r"(address + 4 * i), "r"(words[i]) : "memory");
+  }
+#endif
+}
+
+// Blocks of a cooperative launch wait for each other: `arrived` began at 0 and has seen `before` arrivals of `blocks`
+// blocks each. What they wrote to global memory is seen then.
+__device__ inline void blocks_barrier(unsigned* arrived, unsigned blocks, unsigned before) {
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    __threadfence();
+    atomicAdd(arrived, 1u);
+    while (atomicAdd(arrived, 0u) - before * blocks < blocks) {
+#if defined(PCGEN_CUDA_ON_CPU)
+      emulation::spin(PCGEN_SITE);
+#endif
+    }
+    __threadfence();
+  }
+  __syncthreads();
 }
 
 }  // namespace pcgen

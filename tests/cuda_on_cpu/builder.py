@@ -20,7 +20,7 @@ CACHE = ROOT / "build" / "cuda_on_cpu"
 TORCH = Path(torch.__file__).parent
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize=vptr", "-fno-sanitize-recover=undefined")
 FLAGS = (
-    *("-std=c++20", "-O1", "-g1", "-fPIC", "-ffp-contract=off"),
+    *("-std=c++20", "-O1", "-g1", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off"),
     *("-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas"),
     "-DTORCH_TARGET_VERSION=0x020a000000000000",
     *SANITIZE,

@@ -1,4 +1,4 @@
-"""The CUDA kernels of nearest and nearest_both, executed by the emulation, against the reference."""
+"""The CUDA kernels of nearest, nearest_both and nearest_backward, run by the emulation, against the reference."""
 
 import pytest
 import torch
@@ -57,3 +57,33 @@ def test_squares_that_overflow(emulated):
     y[0, 3:] *= 1e25
     y[0, 0] = torch.nan
     assert_equal_to_reference(emulated, x, y)
+
+
+@pytest.mark.parametrize(
+    ("batch", "n", "m", "dim"),
+    [(1, 1, 1, 3), (2, 300, 33, 3), (1, 5, 700, 3), (2, 40, 31, 16), (2, 0, 4, 3), (2, 4, 0, 3)],
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_backward(emulated, batch, n, m, dim, dtype):
+    x, y, grad = (
+        clouds(batch, n, dtype, dim=dim),
+        clouds(batch, m, dtype, seed=1, dim=dim),
+        clouds(batch, n, dtype)[..., 0],
+    )
+    index = torch.randint(-1, max(m, 0), (batch, n), generator=torch.Generator().manual_seed(2))
+    for got, want in zip(
+        emulated("nearest_backward", grad, x, y, index),
+        torch.ops.pcgen.nearest_backward(grad, x, y, index),
+        strict=True,
+    ):
+        assert torch.equal(got, want)
+
+
+@pytest.mark.parametrize("most", [1, 2, 9])
+def test_backward_of_points_that_many_are_nearest_to(emulated, most):
+    """Sums of hundreds of pulls, in the order of the CPU."""
+    x, y, grad = clouds(2, 400), clouds(2, 50, seed=1), clouds(2, 400, seed=3)[..., 0]
+    index = torch.randint(0, most, (2, 400), generator=torch.Generator().manual_seed(2))
+    got = emulated("nearest_backward", grad, x, y, index)
+    for part, want in zip(got, torch.ops.pcgen.nearest_backward(grad, x, y, index), strict=True):
+        assert torch.equal(part, want)

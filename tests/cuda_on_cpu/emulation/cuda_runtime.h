@@ -245,6 +245,10 @@ template <typename... P>
 cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, void (*)(P...), int, size_t) {
   return *blocks = 1, cudaSuccess;
 }
+template <typename... P>
+cudaError_t cudaOccupancyMaxActiveClusters(int* clusters, void (*)(P...), const cudaLaunchConfig_t*) {
+  return *clusters = emulation::settings.capability >= 90, cudaSuccess;
+}
 inline cudaError_t cudaMemsetAsync(void* memory, int value, size_t bytes, cudaStream_t) {
   return std::memset(memory, value, bytes), cudaSuccess;
 }

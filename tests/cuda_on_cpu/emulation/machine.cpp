@@ -16,6 +16,8 @@ namespace {
 const std::function<void()>* kernel = nullptr;
 std::string failure;
 std::mt19937_64 random_order;
+constexpr int64_t kPatience = 1000000;
+int64_t spins = 0;  // since a lane came to a barrier
 
 std::string name_of(const Site& site) {
   const char* slash = std::strrchr(site.file, '/');
@@ -142,6 +144,7 @@ void suspend(const char* what, Site site) {
   thread->state = Thread::State::waiting;
   thread->waits_for = what;
   thread->site = site;
+  spins = 0;
   Fiber::leave();
 }
 
@@ -230,6 +233,11 @@ uint64_t warp_collective(const char* name, uint32_t mask, uint64_t value, uint64
   return thread->result;
 }
 
+void spin(Site site) {
+  if (++spins > kPatience) fail("spins for ever at " + name_of(site));
+  Fiber::leave();
+}
+
 void* shared(const void* declaration, size_t bytes) {
   auto& entry = self->block->shared[declaration];
   if (!entry.first) entry = {poisoned(bytes), bytes};
@@ -258,6 +266,7 @@ void* peer(void* own, unsigned rank) {
 }  // namespace emulation
 
 // The next launches run like this. For Python.
-extern "C" void emulation_configure(uint64_t seed, int poison, int capability, int processors) {
+extern "C" __attribute__((visibility("default"))) void emulation_configure(uint64_t seed, int poison, int capability,
+                                                                           int processors) {
   emulation::settings = {seed, static_cast<unsigned char>(poison), capability, processors};
 }

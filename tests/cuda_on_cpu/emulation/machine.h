@@ -120,6 +120,9 @@ using Combine = void (*)(Warp& warp, uint32_t mask);
 uint64_t warp_collective(const char* name, uint32_t mask, uint64_t value, uint64_t argument, Combine combine,
                          Site site);
 
+// Lets others run, for a lane that waits for memory to change.
+void spin(Site site);
+
 // Memory of the running block for a __shared__ declaration, known by an address.
 void* shared(const void* declaration, size_t bytes);
 
