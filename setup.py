@@ -86,6 +86,8 @@ class CMakeBuild(build_ext):
         subprocess.run(["cmake", "-S", source, "-B", build, "-G", "Ninja", *definitions], check=True)
         subprocess.run(["cmake", "--build", build, "--parallel", jobs], check=True)
         super().run()
+        for folder in (self.build_lib, source) if self.inplace else (self.build_lib,):
+            shutil.copy2(build / "build.json", Path(folder, "pcgen", "_build.json"))
 
     def build_extension(self, ext: Extension) -> None:
         target = Path(self.get_ext_fullpath(ext.name))

@@ -6,8 +6,9 @@ reference implementation instead.
 
 from __future__ import annotations
 
-__all__ = ["SCHEMAS", "NativeStatus", "load", "status"]
+__all__ = ["SCHEMAS", "NativeStatus", "build_facts", "load", "status"]
 
+import json
 import os
 import warnings
 from dataclasses import dataclass
@@ -66,6 +67,17 @@ def status() -> NativeStatus:
     """The outcome of loading, loading first if nobody has."""
     load()
     return _state["status"]
+
+
+def build_facts() -> dict[str, str]:
+    """How the libraries were built, whether or not they can be loaded.
+
+    Returns:
+        ``compiler``, name and version; ``cuda``, the version of nvcc; ``archs``, the CUDA architectures, separated by
+        semicolons. Empty where none took part.
+    """
+    path = PACKAGE / "_build.json"
+    return json.loads(path.read_text()) if path.is_file() else {"compiler": "", "cuda": "", "archs": ""}
 
 
 def load() -> None:

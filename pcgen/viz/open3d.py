@@ -5,8 +5,9 @@ The rest of :mod:`pcgen.viz` never imports Open3D, and here it is imported only 
 
 from __future__ import annotations
 
-__all__ = ["render_open3d", "show"]
+__all__ = ["missing_packages", "render_open3d", "show"]
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -25,8 +26,17 @@ from pcgen.viz.color import PAPER, colors_of, rgb, to_linear, to_srgb
 from pcgen.viz.light import sky_over, sky_shade
 from pcgen.viz.splat import point_spacing
 
+# What Open3D loads, and the Debian package that has it; Vulkan needs a driver besides.
+LIBRARIES = {
+    "libusb-1.0.so.0": "libusb-1.0-0",
+    "libGL.so.1": "libgl1",
+    "libgomp.so.1": "libgomp1",
+    "libvulkan.so.1": "libvulkan1",
+}
+VULKAN_DRIVERS = (Path("/usr/share/vulkan/icd.d"), Path("/etc/vulkan/icd.d"))
+VULKAN_PACKAGE = "mesa-vulkan-drivers"
 REMEDY = (
-    "on Debian or Ubuntu run: apt-get install libusb-1.0-0 libgl1 libgomp1 libvulkan1 mesa-vulkan-drivers; "
+    f"on Debian or Ubuntu run: apt-get install {' '.join(LIBRARIES.values())} {VULKAN_PACKAGE}; "
     "pcgen.viz.render makes pictures without Open3D"
 )
 SECONDS = 120  # the first software-rendered picture on a busy machine takes a few
@@ -104,6 +114,22 @@ def render_open3d(
         if failure or not picture.exists():
             raise UnavailableError(f"Open3D cannot draw off-screen here ({failure or 'no picture came'}); {REMEDY}")
         return np.load(picture, allow_pickle=False)
+
+
+def missing_packages() -> list[str]:
+    """Debian packages that Open3D needs on this machine and does not find."""
+    missing = [package for library, package in LIBRARIES.items() if not _loads(library)]
+    drivers = (path for folder in VULKAN_DRIVERS for path in folder.glob("*.json"))
+    named = os.environ.get("VK_DRIVER_FILES") or os.environ.get("VK_ICD_FILENAMES")
+    return missing if named or any(drivers) else [*missing, VULKAN_PACKAGE]
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def _run_child(arguments: Sequence[str]) -> str:

@@ -99,14 +99,6 @@ def test_interpolate_begins_and_ends_at_the_reconstructions(tmp_path):
     assert chamfer_distance(shapes[0], shapes[1]) < chamfer_distance(shapes[0], shapes[2])
 
 
-def test_doctor(capsys):
-    main(["doctor", "--json"])
-    facts = json.loads(capsys.readouterr().out)
-    assert facts["torch"]["version"] == torch.__version__ and "chair" in facts["generators"]
-    main(["doctor"])
-    assert facts["operators"]["cpu"]["path"] in capsys.readouterr().out
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
