@@ -3,6 +3,8 @@
 # make check   lint, types, import contract, C++ format
 # make wheel   build the wheel, install it in a fresh environment and use it there
 # make test-packaging   the wheel beside several torches: audits, and the op tests in each (downloads several GB)
+# make sanitize   the operators' tests under AddressSanitizer and UndefinedBehaviorSanitizer
+# make fuzz    100 000 random calls of the operators against their reference (an hour on one core)
 # make train   train the shipped chair model again from its config (about 30 minutes on 2 cores)
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,7 +12,7 @@ TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
 NATIVE := CMakeLists.txt setup.py pyproject.toml $(wildcard csrc/* kernels/*/*)
 SHELL := /bin/bash
-.PHONY: demo test check wheel test-packaging train clean
+.PHONY: demo test check wheel test-packaging sanitize fuzz train clean
 
 demo: $(VENV)/.pcgen
 	$(BIN)/pcgen edit chair_tubular --set seat_height=0.55 -o out/edit-tubular
@@ -35,11 +37,17 @@ wheel: $(VENV)/.pcgen
 test-packaging: $(VENV)/.pcgen
 	tests/packaging/check_torches.sh $(BIN)/python
 
+sanitize: $(VENV)/.pcgen-dev
+	tests/ops/sanitize.sh $(BIN)/python
+
+fuzz: $(VENV)/.pcgen-dev
+	PYTHONPATH=tests $(BIN)/python -m ops.fuzz --cases 100000
+
 train: $(VENV)/.pcgen
 	$(BIN)/pcgen train configs/chair.yaml -o runs/chair
 
 clean:
-	rm -rf build dist out *.egg-info pcgen/*.so $(VENV)
+	rm -rf build dist out *.egg-info pcgen/*.so pcgen/_build.json $(VENV)
 
 # A virtual environment that reuses the torch of $(PYTHON) where it is new enough, or gets its own.
 $(VENV)/.torch:
