@@ -195,7 +195,8 @@ def _farthest(clouds: Clouds) -> dict[str, Any]:
     return {
         "points": clouds.points(n),
         "k": clouds.rng.choice([0, min(1, n), clouds.rng.randint(0, min(n, 64)), min(n, 600)]),
-        "start": clouds.rng.randint(-1, n),
+        "start": clouds.rng.choice([clouds.rng.randint(-1, n), "farthest_from_mean"]),
+        "return_radii": clouds.rng.random() < 0.5,
         "lengths": clouds.lengths(n),
     }
 
