@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import pcgen.ops  # noqa: F401  (first: a doctest run of one operator's file would import it twice and register twice)
+
 
 @pytest.fixture(scope="session")
 def realshapes() -> Path:

@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/cpu/finite.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/spatial_kernels.h"
 
@@ -14,18 +15,13 @@ namespace {
 // Queries handled by one task: enough to repay packing the targets again, few enough to share one pair among threads.
 constexpr int64_t kQueriesPerTask = 256;
 
-template <typename T>
-bool all_finite(const T* point, int64_t dims) {
-  return std::all_of(point, point + dims, [](T value) { return std::isfinite(value); });
-}
-
 // Points [count, dims] as blocks [., dims, kLeaf]; padding and points that are not finite are NaN.
 template <typename T>
 std::vector<T> to_blocks(const T* points, int64_t count, int64_t dims) {
   const int64_t blocks = (count + kLeaf - 1) / kLeaf;
   std::vector<T> out(blocks * dims * kLeaf, std::numeric_limits<T>::quiet_NaN());
   for (int64_t i = 0; i < count; ++i) {
-    if (!all_finite(points + i * dims, dims)) continue;
+    if (!is_finite(points + i * dims, int(dims))) continue;
     T* lane = out.data() + i / kLeaf * dims * kLeaf + i % kLeaf;
     for (int64_t a = 0; a < dims; ++a) lane[a * kLeaf] = points[i * dims + a];
   }
@@ -65,7 +61,7 @@ void blank_unusable_queries(const T* query, const int64_t* lengths, int64_t batc
                             T* dist2, int64_t* index, ParallelFor parallel_for) {
   for_each(parallel_for, batch * n, [&](int64_t i) {
     const bool inside = !lengths || i % n < lengths[i / n];
-    if (inside && all_finite(query + i * dims, dims)) return;
+    if (inside && is_finite(query + i * dims, int(dims))) return;
     std::fill_n(dist2 + i * k, k, std::numeric_limits<T>::quiet_NaN());
     std::fill_n(index + i * k, k, -1);
   });

@@ -5,8 +5,8 @@
 #include <memory>
 #include <vector>
 
+#include "kernels/cpu/finite.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/cpu/planes.h"
 #include "kernels/cpu/spatial_kernels.h"
 
 namespace pcgen {
@@ -39,7 +39,7 @@ int64_t collect_valid(const T* points, int64_t count, IndexedPoint<T>* out) {
   for (int64_t i = 0; i < count; ++i) {
     const T* p = points + 3 * i;
     out[valid] = {{p[0], p[1], p[2]}, decltype(IndexedPoint<T>::index)(i)};
-    valid += is_finite(p);
+    valid += is_finite(p, 3);
   }
   return valid;
 }

@@ -92,8 +92,6 @@ def farthest_point_sample(
         FarthestPoints(index=tensor([3, 0, 2]), radii=tensor([10.,  2.,  1.]))
     """
     pb, lengths = require_clouds("points", points, "lengths", lengths)
-    if pb.shape[2] != 3:
-        raise InputError(f"points must have shape [B, N, 3] or [N, 3], got {list(pb.shape)}")
     if not 0 <= k <= pb.shape[1]:
         raise InputError(f"k must be between 0 and the number of points N = {pb.shape[1]}, got {k}")
     pb = working(pb).detach()

@@ -19,11 +19,55 @@ def assert_equals_reference(points, lengths, start, k):
     torch.testing.assert_close(dist2, expected_dist2, rtol=rtol, atol=0, equal_nan=True)
 
 
-@pytest.mark.parametrize(("batch", "n", "k"), [(1, 1, 1), (2, 5, 5), (3, 128, 128), (2, 300, 77), (1, 1025, 300)])
+# Fewer than 32 samples leave the points in their order; more sort them into buckets, of several groups from about 2000.
+@pytest.mark.parametrize(
+    ("batch", "n", "k"), [(1, 1, 1), (2, 5, 5), (3, 128, 128), (2, 300, 77), (2, 5000, 20), (1, 5000, 300)]
+)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("make", [clouds, on_a_grid])
 def test_farthest_equals_reference(batch, n, k, dtype, make):
     assert_equals_reference(make(batch, n).to(dtype), None, torch.arange(batch) * 3, k)
+
+
+@pytest.mark.parametrize("dim", [2, 4, 7, 16])
+@pytest.mark.parametrize("make", [clouds, on_a_grid])
+def test_every_dimension_equals_reference(dim, make):
+    points = make(2, 700, dim=dim)
+    assert_equals_reference(points, torch.tensor([700, 650]), torch.tensor([3, 0]), 150)
+
+
+def uneven(n):
+    """Clusters of very different density, a far outlier, and many copies of one point."""
+    generator = torch.Generator().manual_seed(2)
+    spread = 10.0 ** -torch.randint(0, 6, (n, 1), generator=generator)
+    points = torch.randn(n, 3, generator=generator) * spread + spread
+    points[: n // 4] = points[0]
+    points[-1] = 1e6
+    return points[torch.randperm(n, generator=generator)][None]
+
+
+@pytest.mark.parametrize(
+    "make", [uneven, lambda n: clouds(1, n), lambda n: on_a_grid(1, n) + 0.5, lambda n: torch.zeros(1, n, 3)]
+)
+def test_a_large_cloud_equals_reference(make):
+    assert_equals_reference(make(20_000), None, torch.tensor([777]), 120)
+
+
+def test_a_large_cloud_does_not_depend_on_the_number_of_threads():
+    points, threads = clouds(1, 200_000), torch.get_num_threads()
+    try:
+        samples = []
+        for count in (1, 3):
+            torch.set_num_threads(count)
+            samples.append(farthest_point_sample(points, 500))
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(*samples)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e25])
+def test_distances_that_under_or_overflow_equal_reference(scale):
+    assert_equals_reference(clouds(2, 600) * scale, None, torch.zeros(2, dtype=torch.int64), 100)
 
 
 def test_farthest_equals_reference_with_bad_points_and_lengths():
@@ -33,7 +77,7 @@ def test_farthest_equals_reference_with_bad_points_and_lengths():
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.integers(0, 2**31), st.integers(1, 4), st.integers(0, 140), st.booleans())
+@given(st.integers(0, 2**31), st.integers(1, 4), st.integers(0, 300), st.booleans())
 def test_random_inputs_equal_reference(seed, batch, n, bad):
     points = on_a_grid(batch, n, seed)
     if bad:
@@ -188,7 +232,7 @@ def test_farthest_covers_at_most_twice_as_badly_as_its_own_spacing_allows(seed, 
     ("call", "error", "message"),
     [
         (lambda: farthest_point_sample(clouds(1, 3), 4), InputError, "between 0 and the number of points N = 3, got 4"),
-        (lambda: farthest_point_sample(torch.rand(1, 9, 5), 4), InputError, r"shape \[B, N, 3\].*got \[1, 9, 5\]"),
+        (lambda: farthest_point_sample(torch.rand(1, 9, 17), 4), InputError, r"D from 2 to 16, got \[1, 9, 17\]"),
         (lambda: farthest_point_sample(clouds(1, 3), 2, start=torch.zeros(1)), InputTypeError, "integers"),
         (lambda: farthest_point_sample(clouds(1, 3), 2, start=torch.zeros(2).long()), InputError, r"shape \[1\]"),
         (lambda: farthest_point_sample(clouds(1, 3), 2, start="center"), InputError, "random, farthest_from_mean; got"),

@@ -1,0 +1,229 @@
+// Farthest-point sampling on buckets, compiled once per instruction set (PCGEN_SIMD_LEVEL = portable, avx2, avx512).
+//
+// A new sample changes only buckets whose box is nearer to it than their farthest point is to the sample so far
+// (QuickFPS: Han, Lee et al., 2023). Rounding is monotonic, so the box distance, computed in the same order of
+// operations, is never above that of a point inside: what is skipped could not have changed, to the bit.
+#include "kernels/cpu/fps_level.h"
+
+#include "kernels/cpu/vec_mask.h"
+
+namespace {
+
+using pcgen::FarBoxes;
+using pcgen::FarBuckets;
+using pcgen::kFamily;
+using pcgen::kMaxDim;
+using pcgen::ParallelFor;
+
+// Groups that a sample has to touch before their threads are worth their start: some 30 microseconds of work.
+constexpr int64_t kWorthSharing = 64;
+
+// kDim = 0 stands for any dimension up to kMaxDim.
+template <typename T, int kDim>
+class Sampler {
+  static constexpr int kWidth = Vec<T>::kWidth;
+
+ public:
+  Sampler(const FarBuckets<T>& cloud, int64_t* touched, ParallelFor parallel_for)
+      : cloud_(cloud), touched_(touched), parallel_for_(parallel_for) {}
+
+  void run(int64_t slot, int64_t k, int64_t* index, T* dist2) {
+    for (int64_t step = 0; step < k; ++step) {
+      index[step] = cloud_.index[slot];
+      take(slot);
+      update();
+      const T most = greatest(cloud_.groups.most, cloud_.groups.n);
+      dist2[step] = most < 0 ? 0 : most;
+      if (step + 1 < k) slot = find(most);
+    }
+  }
+
+ private:
+  int dim() const { return kDim ? kDim : cloud_.dim; }
+  T* block(int64_t bucket) const { return cloud_.blocks + bucket * (dim() + 1) * cloud_.capacity; }
+
+  // Makes the point the newest sample. Its bucket must be looked at even if all points there coincide with it.
+  void take(int64_t slot) {
+    const int64_t bucket = slot / cloud_.capacity, lane = slot % cloud_.capacity;
+    T* planes = block(bucket);
+    for (int a = 0; a < dim(); ++a) sample_[a] = Vec<T>::fill(planes[a * cloud_.capacity + lane]);
+    planes[dim() * cloud_.capacity + lane] = -1;
+    cloud_.buckets.most[bucket] = cloud_.groups.most[bucket / kFamily] = __builtin_inf();
+  }
+
+  // Lowers the running distances to those to the new sample.
+  void update() {
+    int64_t count = 0;
+    for (int64_t family = 0; family < cloud_.groups.n; family += kFamily) {
+      for (uint32_t m = nearer(cloud_.groups, family); m; m &= m - 1) touched_[count++] = family + __builtin_ctz(m);
+    }
+    if (count < kWorthSharing) {
+      touch_groups(0, count, this);
+    } else {
+      parallel_for_(count, 1, touch_groups, this);
+    }
+  }
+
+  static void touch_groups(int64_t begin, int64_t end, void* sampler) {
+    Sampler& self = *static_cast<Sampler*>(sampler);
+    for (int64_t i = begin; i < end; ++i) self.touch_group(self.touched_[i]);
+  }
+
+  // Squared distance to the sample, one multiplication and fused additions in the order of the axes, as everywhere.
+  template <typename Difference>
+  Vec<T> distance2(Difference difference) const {
+    const Vec<T> first = difference(0);
+    Vec<T> sum = first * first;
+    for (int a = 1; a < dim(); ++a) {
+      const Vec<T> d = difference(a);
+      sum = Vec<T>::fma(d, d, sum);
+    }
+    return sum;
+  }
+
+  // Which boxes of a family are nearer to the sample than their farthest point is to the sample so far.
+  uint32_t nearer(const FarBoxes<T>& boxes, int64_t family) const {
+    uint32_t mask = 0;
+    for (int64_t i = 0; i < kFamily; i += kWidth) {
+      const T* low = boxes.bounds + family + i;
+      const T* high = low + dim() * boxes.n;
+      const Vec<T> d = distance2([&](int a) {
+        const Vec<T> below = Vec<T>::load(low + a * boxes.n) - sample_[a];
+        const Vec<T> above = sample_[a] - Vec<T>::load(high + a * boxes.n);
+        return Vec<T>::max(Vec<T>::max(below, above), Vec<T>::fill(0));
+      });
+      mask |= bits(less(d, Vec<T>::load(boxes.most + family + i))) << i;
+    }
+    return mask;
+  }
+
+  void touch_group(int64_t group) {
+    const int64_t family = group * kFamily;
+    for (uint32_t m = nearer(cloud_.buckets, family); m; m &= m - 1) touch_bucket(family + __builtin_ctz(m));
+    cloud_.groups.most[group] = greatest(cloud_.buckets.most + family, kFamily);
+    cloud_.groups.where[group] = -1;
+  }
+
+  void touch_bucket(int64_t bucket) {
+    const T* planes = block(bucket);
+    T* running = block(bucket) + dim() * cloud_.capacity;
+    Vec<T> most = Vec<T>::fill(-1);
+    for (int64_t i = 0; i < cloud_.capacity; i += kWidth) {
+      const Vec<T> d = distance2([&](int a) { return sample_[a] - Vec<T>::load(planes + a * cloud_.capacity + i); });
+      const Vec<T> kept = Vec<T>::min(d, Vec<T>::load(running + i));
+      kept.store(running + i);
+      most = Vec<T>::max(most, kept);
+    }
+    cloud_.buckets.most[bucket] = most.reduce_max();
+    cloud_.buckets.where[bucket] = -1;
+  }
+
+  static T greatest(const T* values, int64_t n) {
+    Vec<T> most = Vec<T>::load(values);
+    for (int64_t i = kWidth; i < n; i += kWidth) most = Vec<T>::max(most, Vec<T>::load(values + i));
+    return most.reduce_max();
+  }
+
+  static uint32_t equal_to(const T* values, T value) {
+    uint32_t mask = 0;
+    for (int64_t i = 0; i < kFamily; i += kWidth) {
+      mask |= bits(equal(Vec<T>::load(values + i), Vec<T>::fill(value))) << i;
+    }
+    return mask;
+  }
+
+  // The slot with the running distance `most`, which is the greatest; of the lowest index among equals.
+  int64_t find(T most) {
+    int64_t best = -1;
+    for (int64_t family = 0; family < cloud_.groups.n; family += kFamily) {
+      for (uint32_t m = equal_to(cloud_.groups.most + family, most); m; m &= m - 1) {
+        best = lower(best, find_in_group(family + __builtin_ctz(m)));
+      }
+    }
+    return best;
+  }
+
+  int64_t find_in_group(int64_t group) {
+    int64_t& where = cloud_.groups.where[group];
+    if (where >= 0) return where;
+    const int64_t family = group * kFamily;
+    for (uint32_t m = equal_to(cloud_.buckets.most + family, cloud_.groups.most[group]); m; m &= m - 1) {
+      where = lower(where, find_in_bucket(family + __builtin_ctz(m)));
+    }
+    return where;
+  }
+
+  int64_t find_in_bucket(int64_t bucket) {
+    int64_t& where = cloud_.buckets.where[bucket];
+    if (where >= 0) return where;
+    const T* running = block(bucket) + dim() * cloud_.capacity;
+    const Vec<T> most = Vec<T>::fill(cloud_.buckets.most[bucket]);
+    for (int64_t i = 0;; i += kWidth) {
+      if (const uint32_t m = bits(equal(Vec<T>::load(running + i), most))) {
+        return where = bucket * cloud_.capacity + i + __builtin_ctz(m);
+      }
+    }
+  }
+
+  // The slot of the lower index; -1 stands for none.
+  int64_t lower(int64_t a, int64_t b) const { return a < 0 || cloud_.index[b] < cloud_.index[a] ? b : a; }
+
+  const FarBuckets<T> cloud_;
+  int64_t* const touched_;
+  const ParallelFor parallel_for_;
+  Vec<T> sample_[kDim ? kDim : kMaxDim];
+};
+
+template <typename T>
+void sample(const FarBuckets<T>& cloud, int64_t first, int64_t k, int64_t* index, T* dist2, int64_t* touched,
+            ParallelFor parallel_for) {
+  if (cloud.dim == 3) {
+    Sampler<T, 3>(cloud, touched, parallel_for).run(first, k, index, dist2);
+  } else {
+    Sampler<T, 0>(cloud, touched, parallel_for).run(first, k, index, dist2);
+  }
+}
+
+// Least and greatest of n values, n a multiple of 16.
+template <typename T>
+void range(const T* values, int64_t n, T* least, T* greatest) {
+  Vec<T> low = Vec<T>::load(values), high = low;
+  for (int64_t i = Vec<T>::kWidth; i < n; i += Vec<T>::kWidth) {
+    const Vec<T> v = Vec<T>::load(values + i);
+    low = Vec<T>::min(low, v);
+    high = Vec<T>::max(high, v);
+  }
+  *least = low.reduce_min();
+  *greatest = high.reduce_max();
+}
+
+template <typename T>
+void enclose(const FarBuckets<T>& cloud, int64_t group) {
+  const FarBoxes<T>&buckets = cloud.buckets, &groups = cloud.groups;
+  const int64_t first = group * kFamily, end = first + kFamily < cloud.count ? first + kFamily : cloud.count;
+  for (int64_t b = first; b < end; ++b) {
+    const T* planes = cloud.blocks + b * (cloud.dim + 1) * cloud.capacity;
+    for (int a = 0; a < cloud.dim; ++a) {
+      range(planes + a * cloud.capacity, cloud.capacity, buckets.bounds + a * buckets.n + b,
+            buckets.bounds + (cloud.dim + a) * buckets.n + b);
+    }
+  }
+  for (int a = 0; a < cloud.dim; ++a) {
+    T unused;
+    const T* low = buckets.bounds + a * buckets.n + first;
+    range(low, kFamily, groups.bounds + a * groups.n + group, &unused);
+    range(low + cloud.dim * buckets.n, kFamily, &unused, groups.bounds + (cloud.dim + a) * groups.n + group);
+  }
+}
+
+}  // namespace
+
+#define PCGEN_CONCAT_(a, b) a##b
+#define PCGEN_CONCAT(a, b) PCGEN_CONCAT_(a, b)
+
+namespace pcgen {
+extern const FpsKernels<float> PCGEN_CONCAT(fps_f32_, PCGEN_SIMD_LEVEL);
+extern const FpsKernels<double> PCGEN_CONCAT(fps_f64_, PCGEN_SIMD_LEVEL);
+const FpsKernels<float> PCGEN_CONCAT(fps_f32_, PCGEN_SIMD_LEVEL) = {sample<float>, enclose<float>};
+const FpsKernels<double> PCGEN_CONCAT(fps_f64_, PCGEN_SIMD_LEVEL) = {sample<double>, enclose<double>};
+}  // namespace pcgen
