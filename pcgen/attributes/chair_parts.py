@@ -5,16 +5,7 @@ The box is divided into slices from front to back and levels from floor to top.
 
 from __future__ import annotations
 
-__all__ = [
-    "Cloud",
-    "Seat",
-    "armrest_cover",
-    "armrest_height",
-    "back_tilt",
-    "back_width",
-    "find_seat",
-    "seat_thickness",
-]
+__all__ = ["Arms", "Cloud", "Seat", "back_tilt", "back_width", "find_arms", "find_seat", "seat_thickness"]
 
 from typing import NamedTuple
 
@@ -22,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from pcgen.attributes.profile import Profile
 from pcgen.attributes.robust import few, masked_quantile, spread
 
 _SLICES, _LEVELS = 16, 64
@@ -29,20 +21,27 @@ _MIDDLE = 0.2  # half width of the strip in which one sits, over the overall wid
 _FLATNESS = 0.013  # of height: how far points of the seat's top may lie from its level
 _LEAST_SEAT = 3  # slices
 
+_THINNEST, _THICKEST = 0.015, 0.18  # of height: seats
+_FACE = 0.02  # of height: how far points of the seat's underside may lie from one another
+
 _BESIDE = 0.28  # of width from the middle: where armrests begin
 _ABOVE = 0.06  # of height above the seat: where armrests begin
 _BELOW = 0.8  # of the back's height: where armrests end
+_LEAST_ARMS = 0.35  # of the seat's slices: a back bent round the sitter covers less, armrests more
 
 _UPPER = 0.7  # of the back's height: where no armrest is in the way
-_THICKEST = 0.2  # of height: the thickest seat
+_FOOT = 0.12  # of the back's height: below this the seat's rim may be in the way
+_CLEAR = 0.05  # of the back's height: how far above the armrests the back stands alone
 
 
 class Cloud(NamedTuple):
-    """Clouds in fractions of their overall boxes."""
+    """Clouds in fractions of their overall boxes, ``[B, N]`` each, which points to use, and the boxes' sizes."""
 
-    box: Tensor  # [B, N, 3]
-    used: Tensor  # [B, N] bool
-    size: Tensor  # [B, 3], of the boxes
+    x: Tensor
+    y: Tensor
+    z: Tensor
+    used: Tensor
+    size: Tensor  # [B, 3]
 
 
 class Seat(NamedTuple):
@@ -50,116 +49,113 @@ class Seat(NamedTuple):
 
     height: Tensor  # [B], inf where there is none
     slices: Tensor  # [B, _SLICES], which slices from front to back have the seat on top
-    central: Tensor  # [B, N], which points lie over or under the middle of the seat
+    profile: Profile  # heights of what lies over and under its middle
+
+
+class Arms(NamedTuple):
+    """Armrests, and from where on the back stands alone."""
+
+    there: Tensor  # [B] bool
+    height: Tensor  # [B], of their tops above the seat over the height of the back, NaN without armrests
+    clear: Tensor  # [B], over the height of the back
 
 
 def find_seat(cloud: Cloud) -> Seat:
     """The level that is on top in most slices of the middle strip, then the exact height of its surface."""
-    x, y, z = cloud.box.unbind(dim=-1)
-    strip = cloud.used & ((x - 0.5).abs() < _MIDDLE)
-    top, counts = _skyline(y, z, strip)
+    strip = cloud.used & ((cloud.x - 0.5).abs() < _MIDDLE)
+    top, counts = _skyline(cloud.y, _slice(cloud), strip)
     level = _commonest_level(top, counts)
     slices = (top - level[:, None]).abs() <= 2  # a deep seat that slopes spans several levels
     # The rim of a seat may be raised or rounded: only the middle half of its depth counts.
-    number = torch.arange(_SLICES, device=y.device)
+    number = torch.arange(_SLICES, device=top.device)
     front = torch.where(slices, number, _SLICES).amin(dim=1) / _SLICES
     rear = torch.where(slices, number + 1, 0).amax(dim=1) / _SLICES
-    central = strip & ((z - (front + rear)[:, None] / 2).abs() < (rear - front)[:, None] / 4)
-    around = central & ((y * _LEVELS - level[:, None] - 0.5).abs() < 2.5)
+    central = strip & ((cloud.z - (front + rear)[:, None] / 2).abs() < (rear - front)[:, None] / 4)
+    profile = Profile.of(cloud.y, central)
     # The upper quartile lies on the top side even where a thin seat's underside is within reach.
-    height = masked_quantile(y, around, 0.75)
+    height = profile.quantile((level - 2) / _LEVELS, (level + 3) / _LEVELS, 0.75)
     for _ in range(2):
-        height = masked_quantile(y, around & ((y - height[:, None]).abs() < _FLATNESS), 0.5)
-    return Seat(height.where(slices.sum(dim=1) >= _LEAST_SEAT, torch.inf), slices, central)
+        height = profile.quantile(height - _FLATNESS, height + _FLATNESS, 0.5)
+    return Seat(height.where(slices.sum(dim=1) >= _LEAST_SEAT, torch.inf), slices, profile)
 
 
-def seat_thickness(cloud: Cloud, seat: Seat) -> Tensor:
+def seat_thickness(seat: Seat) -> Tensor:
     """Thickness of the seat in its middle ``[B]``: twice the mean depth of its points below its top.
 
     Top and underside have the same area there, so the mean lies half way between them, and slopes and noise cancel.
+    Where to look is told by the densest level under the top, because columns and stretchers must not count.
     """
-    depth = seat.height[:, None] - cloud.box[..., 1]
-    thickness = torch.full_like(seat.height, _THICKEST)
-    for _ in range(4):
-        # What hangs under the seat must not count: columns, stretchers.
-        near = seat.central & (depth > -0.03) & (depth < 1.2 * thickness[:, None] + 0.012)
-        thickness = 2 * depth.where(near, 0).sum(dim=1) / near.sum(dim=1)
-        thickness = thickness.clamp(0, _THICKEST)
+    depth = torch.linspace(_THINNEST, _THICKEST, 67, device=seat.height.device)
+    underside = seat.height[:, None] - depth
+    held = seat.profile.held(underside - _FACE / 2, underside + _FACE / 2)
+    thickness = depth[held.argmax(dim=1)]
+    for _ in range(3):
+        low = seat.height - 1.15 * thickness - 0.6 * _FACE
+        thickness = 2 * (seat.height - seat.profile.mean(low, seat.height + 0.03)).clamp(0, _THICKEST / 2)
     return thickness
 
 
-def back_tilt(cloud: Cloud, seat: Seat) -> tuple[Tensor, Tensor]:
+def find_arms(cloud: Cloud, seat: Seat) -> Arms:
+    """Armrests are there if enough of the seat's slices have something on both sides, higher than the seat.
+
+    Their height is what most slices on either side show.
+    """
+    height, side = seat.height[:, None], cloud.x - 0.5
+    beside = cloud.used & (side.abs() > _BESIDE)
+    beside &= (cloud.y > height + _ABOVE) & (cloud.y < height + _BELOW * (1 - height))
+    place = _slice(cloud) + _SLICES * (side > 0)
+    held, top = torch.zeros(2, len(side), 2 * _SLICES, device=side.device)
+    held.scatter_add_(1, place, beside.float())
+    top.scatter_reduce_(1, place, cloud.y.where(beside, 0), "amax")
+    covered = (held >= max(1, few(side.shape[1]) // 3)).view(-1, 2, _SLICES).all(dim=1) & seat.slices
+    there = covered.sum(dim=1) > _LEAST_ARMS * seat.slices.sum(dim=1)
+    shown = (top > 0) & seat.slices.repeat(1, 2)
+    above = (masked_quantile(top, shown, 0.6) - seat.height) / (1 - seat.height)
+    return Arms(there, above.where(there, torch.nan), (above + _CLEAR).where(there, _FOOT))
+
+
+def back_tilt(cloud: Cloud, seat: Seat, arms: Arms) -> tuple[Tensor, Tensor]:
     """How far the top of the back lies behind its foot, over the depth ``[B]``, and which points are the back's.
 
     Fits ``z = a + b y + c x²`` (leaning, and bent round the sitter), first to what is higher than armrests can be, then
     to everything above the seat that lies near.
     """
-    x, y, z = cloud.box.unbind(dim=-1)
-    x, rise = 2 * x - 1, (y - seat.height[:, None]) / (1 - seat.height)[:, None]
-    design = torch.stack([torch.ones_like(x), rise, x * x], dim=-1)
-    above, near = cloud.used & (rise > 0.12), cloud.used & (rise > _UPPER)
-    tilt, residual = torch.zeros_like(seat.height), torch.zeros_like(x)
-    for _ in range(5):
-        weight = near.float()[..., None]
-        gram = design.transpose(1, 2) @ (design * weight)
-        # A little inertia decides what two posts alone leave open: they are not bent.
-        gram = gram + torch.diag(torch.tensor([1e-3, 1e-3, 1.0], device=x.device))
-        solution = torch.linalg.solve(gram, design.transpose(1, 2) @ (z[..., None] * weight))
-        tilt = solution[:, 1, 0]
-        residual = (z - (design @ solution)[..., 0]).nan_to_num(1.0)
-        deviation = (residual.abs().where(near, 0).sum(dim=1) / near.sum(dim=1).clamp(min=1)).clamp(0.02, 0.08)
-        near = above & (residual.abs() < 2.5 * deviation[:, None])
+    x, rise = 2 * cloud.x - 1, (cloud.y - seat.height[:, None]) / (1 - seat.height)[:, None]
+    terms = torch.stack([torch.ones_like(x), rise, x * x, cloud.z], dim=1)
+    inside = (x.abs() < 2 * _BESIDE) | (rise > arms.clear[:, None])
+    above, near = cloud.used & (rise > _FOOT) & inside, cloud.used & (rise > _UPPER)
+    # A little inertia decides what two posts alone leave open: they are not bent.
+    inertia = torch.diag(torch.tensor([1e-3, 1e-3, 1.0], device=x.device))
+    tilt = seat.height
+    for _ in range(4):
+        moments = torch.bmm(terms * near[:, None], terms.transpose(1, 2))
+        a, tilt, c = torch.linalg.solve(moments[:, :3, :3] + inertia, moments[:, :3, 3]).unbind(dim=1)
+        distance = (cloud.z - a[:, None] - tilt[:, None] * rise - c[:, None] * terms[:, 2]).abs()
+        typical = distance.where(near, 0).sum(dim=1) / near.sum(dim=1).clamp(min=1)
+        near = above & (distance < 2.5 * typical.clamp(0.02, 0.08)[:, None])
     return tilt.where(near.sum(dim=1) > 4 * few(x.shape[1]), torch.nan), near
 
 
-def back_width(cloud: Cloud, seat: Seat, on_back: Tensor, arm_height: Tensor) -> Tensor:
+def back_width(cloud: Cloud, seat: Seat, arms: Arms, on_back: Tensor) -> Tensor:
     """Widest part of the back above the armrests, over the overall width ``[B]``."""
-    rise = (cloud.box[..., 1] - seat.height[:, None]) / (1 - seat.height)[:, None]
-    clear = arm_height.nan_to_num(0.1)[:, None] + 0.05
-    low, high = spread(cloud.box[..., 0], on_back & (rise > clear))
+    clear = cloud.y > (seat.height + arms.clear * (1 - seat.height))[:, None]
+    low, high = spread(cloud.x, on_back & clear)
     return high - low
 
 
-def armrest_cover(cloud: Cloud, seat: Seat) -> Tensor:
-    """Share of the seat's slices ``[B]`` that have something to the left and to the right, higher than the seat."""
-    beside, side, index = _beside(cloud, seat)
-    count = cloud.box.shape[1]
-    held = torch.zeros(len(beside), 2 * _SLICES, device=side.device).scatter_add_(1, index, beside.float())
-    covered = (held >= max(1, few(count) // 3)).view(-1, 2, _SLICES).all(dim=1) & seat.slices
-    return covered.sum(dim=1) / seat.slices.sum(dim=1).clamp(min=1)
+def _slice(cloud: Cloud) -> Tensor:
+    """Which slice from front to back each point lies in; the outer ones take what lies beyond."""
+    return (cloud.z * _SLICES).long().clamp(0, _SLICES - 1)
 
 
-def armrest_height(cloud: Cloud, seat: Seat) -> Tensor:
-    """Top of the armrests above the seat, over the height of the back ``[B]``: what most slices beside it show."""
-    beside, side, index = _beside(cloud, seat)
-    y = cloud.box[..., 1].where(beside, 0)
-    top = torch.zeros(len(beside), 2 * _SLICES, device=side.device).scatter_reduce_(1, index, y, "amax")
-    shown = (top > 0) & seat.slices.repeat(1, 2)
-    return (masked_quantile(top, shown, 0.5) - seat.height) / (1 - seat.height)
-
-
-def _beside(cloud: Cloud, seat: Seat) -> tuple[Tensor, Tensor, Tensor]:
-    """Points where armrests can be, on which side all points are, and in which of the slices of either side."""
-    x, y, z = cloud.box.unbind(dim=-1)
-    height = seat.height[:, None]
-    side = x - 0.5
-    beside = cloud.used & (side.abs() > _BESIDE) & (y > height + _ABOVE) & (y < height + _BELOW * (1 - height))
-    return beside, side, _bins(z, _SLICES) + _SLICES * (side > 0)
-
-
-def _bins(fractions: Tensor, count: int) -> Tensor:
-    """Which of equally many parts of [0, 1] each fraction falls in; the outer parts take what lies beyond."""
-    return (fractions * count).long().clamp(0, count - 1)
-
-
-def _skyline(y: Tensor, z: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+def _skyline(y: Tensor, slices: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """The highest level that holds more than chance in each slice.
 
     Returns:
         ``top [B, slices]``, far below 0 where a slice is empty, and how many points each level holds
         ``[B, slices, levels]``.
     """
-    index = _bins(z, _SLICES) * _LEVELS + _bins(y, _LEVELS)
+    index = slices * _LEVELS + (y * _LEVELS).long().clamp(0, _LEVELS - 1)
     counts = torch.zeros(len(y), _SLICES * _LEVELS, device=y.device).scatter_add_(1, index, mask.float())
     counts = counts.view(-1, _SLICES, _LEVELS)
     # A sloping or sparse surface may be split between levels and slices, so its neighbours count too.

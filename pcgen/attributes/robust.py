@@ -6,7 +6,7 @@ may be somewhere by chance. It grows with the cloud, so that a denser sampling i
 
 from __future__ import annotations
 
-__all__ = ["extents", "few", "histogram_quantile", "masked_quantile", "solid", "spread"]
+__all__ = ["extents", "few", "masked_quantile", "solid", "spread"]
 
 import torch
 from torch import Tensor
@@ -98,36 +98,6 @@ def masked_quantile(values: Tensor, mask: Tensor, q: float) -> Tensor:
     ranked = values.where(mask, torch.inf).sort(dim=1)[0]
     rank = ((mask.sum(dim=1) - 1).clamp(min=0) * q).round().long()
     return ranked.gather(1, rank[:, None])[:, 0]
-
-
-def histogram_quantile(values: Tensor, mask: Tensor, q: float, high: float, bins: int = 64) -> Tensor:
-    """The q-quantile of each row's used values, to within ``high / bins``; NaN where a row has none.
-
-    Much faster than sorting.
-
-    Args:
-        values: ``[B, N]``, at least 0.
-        mask: which to use, ``[B, N]``.
-        q: between 0 and 1.
-        high: values beyond count as this.
-        bins: number of bins; within a bin values are taken to be spread evenly.
-
-    Returns:
-        ``[B]``.
-
-    Example:
-        >>> values = torch.linspace(0, 1, 1001)[None]
-        >>> round(histogram_quantile(values, values >= 0, 0.25, 1.0).item(), 2)
-        0.25
-    """
-    index = (values * (bins / high)).nan_to_num(0.0).clamp(0, bins - 1).long()
-    counts = torch.zeros(len(values), bins, device=values.device).scatter_add_(1, index, mask.float())
-    reach = counts.cumsum(dim=1)
-    wanted = q * reach[:, -1:]
-    at = (reach < wanted).sum(dim=1, keepdim=True).clamp(max=bins - 1)
-    held = counts.gather(1, at)
-    part = (wanted - (reach.gather(1, at) - held)) / held
-    return ((at + part) * (high / bins))[:, 0]
 
 
 def spread(values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -18,12 +18,12 @@ from pcgen.errors import InputError, InputTypeError
 ERRORS = {
     "seat_height": (0.01, 0.03),
     "back_height": (0.01, 0.03),
-    "width": (0.02, 0.07),
-    "back_tilt": (0.05, 0.25),
-    "back_width": (0.02, 0.08),
-    "seat_thickness": (0.08, 0.7),
-    "leg_thickness": (0.11, 0.4),
-    "arm_height": (0.03, 0.2),
+    "width": (0.02, 0.06),
+    "back_tilt": (0.025, 0.12),
+    "back_width": (0.015, 0.07),
+    "seat_thickness": (0.07, 0.3),
+    "leg_thickness": (0.03, 0.15),
+    "arm_height": (0.025, 0.15),
 }
 # Rounding may move a point into the next bin, never the surface it lies on.
 SAME = 0.005
@@ -120,7 +120,7 @@ def test_measured_agrees_with_exact_on_procedural_chairs(procedural: tuple[Tenso
         assert errors[:, column].nanquantile(0.5) < median, NAMES[column]
         assert errors[:, column].nanquantile(0.95) < tail, NAMES[column]
     assert (measured[:, ARMS] == exact[:, ARMS]).float().mean() >= 0.99
-    assert (measured[:, LEGS] == exact[:, LEGS]).float().mean() >= 0.96
+    assert (measured[:, LEGS] == exact[:, LEGS]).float().mean() >= 0.97
 
 
 def test_a_few_strays_do_not_matter(procedural: tuple[Tensor, Tensor]):

@@ -8,6 +8,7 @@ from __future__ import annotations
 __all__ = ["base_surface"]
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from pcgen.data.procedural.primitives import (
     circle,
     column,
     loft,
+    rms_radius,
     rod,
     rounded,
     sweep,
@@ -36,8 +38,18 @@ def base_surface(p: ChairParams, at: Layout) -> Array:
 
 def _leg_radii(p: ChairParams) -> tuple[float, float]:
     """Half the width of a leg at the foot and at the top, such that half way up it is what the attribute says."""
-    top = p.leg_thickness / (1 + p.leg_taper)
+    top = 2 * _radius(p, _leg_section(p)) / (1 + p.leg_taper)
     return p.leg_taper * top, top
+
+
+def _radius(p: ChairParams, section: Array) -> float:
+    """What a section must be scaled by to be as thick as the legs are."""
+    return p.leg_thickness / 2 / _rms(tuple(map(tuple, section.tolist())))
+
+
+@lru_cache(maxsize=16)
+def _rms(section: tuple[tuple[float, float], ...]) -> float:
+    return rms_radius(np.array(section))
 
 
 def _leg_section(p: ChairParams) -> Array:
@@ -75,10 +87,10 @@ def _legs(p: ChairParams, at: Layout, floor: float = 0.0) -> list[Array]:
     stances = _stances(p, at)
     pieces = [side for foot, top in stances for side in both_sides(_leg(p, at, foot, top, floor))]
     if p.stretcher:
-        level, (foot_radius, top_radius) = p.stretcher, _leg_radii(p)
-        thin = 0.5 * min(foot_radius, top_radius)
+        level, radii = p.stretcher, _leg_radii(p)
+        thin = 0.5 * min(radii)
         (x0, z0), (x1, z1) = (
-            tuple(_within((1 - level) * f + level * t, p.leg_thickness / 2) for f, t in zip(foot, top, strict=True))
+            [_within((1 - level) * f + level * t, sum(radii) / 2) for f, t in zip(foot, top, strict=True)]
             for foot, top in stances
         )
         y = floor + level * (at.underside - floor)
@@ -110,7 +122,7 @@ def _star(p: ChairParams, at: Layout) -> list[Array]:
     room, middle = _pedestal_room(at), at.along(0.5)
     wheel = min(0.03, 0.25 * room)
     reach = room - 1.2 * wheel
-    r = p.leg_thickness / 2
+    r = _radius(p, circle(12))
     pieces = [column([0, 0.06, middle], [0, at.underside, middle], r, r, circle(12))]
     for angle in np.arange(5) * (2 * np.pi / 5) - np.pi / 2:
         out, side = np.array([np.cos(angle), 0, np.sin(angle)]), np.array([-np.sin(angle), 0, np.cos(angle)])
@@ -124,7 +136,7 @@ def _star(p: ChairParams, at: Layout) -> list[Array]:
 def _disc(p: ChairParams, at: Layout) -> list[Array]:
     """A column on a round foot."""
     reach = _pedestal_room(at)
-    r = p.leg_thickness / 2
+    r = _radius(p, circle(16))
     radius = np.array([reach, reach, max(0.25 * reach, r), r, r])[:, None]
     path = np.zeros((5, 3))
     path[:, 1] = 0, 0.015, 0.04, 0.07, at.underside
@@ -139,21 +151,21 @@ def _pedestal_room(at: Layout) -> float:
 
 def _runner(p: ChairParams, at: Layout, side: list[tuple[float, float]]) -> list[Array]:
     """A tube bent in the plane of either side, through points (y, z)."""
-    r = p.leg_thickness / 2
+    r = _radius(p, circle())
     x = at.half_seat - r
     return both_sides(tube(rounded([[x, y, z] for y, z in side], 0.07), r, X))
 
 
 def _sled(p: ChairParams, at: Layout) -> list[Array]:
     """Two tubes that go down in front, along the floor and up again behind."""
-    r, y = p.leg_thickness / 2, at.underside
+    r, y = _radius(p, circle()), at.underside
     front, rear = max(at.along(0.08), at.front + r), at.along(0.92)
     return _runner(p, at, [(y, front + 0.05 * at.depth), (r, front), (r, rear), (y, rear - 0.1 * at.depth)])
 
 
 def _cantilever(p: ChairParams, at: Layout) -> list[Array]:
     """Two tubes that run under the seat, down in front and back along the floor, joined behind."""
-    r, y = p.leg_thickness / 2, at.underside
+    r, y = _radius(p, circle()), at.underside
     front, rear = max(at.along(0.05), at.front + r), at.along(0.95)
     x = at.half_seat - r
     joint = rod([-x, r, rear], [x, r, rear], circle(), r * Y, r * Z)

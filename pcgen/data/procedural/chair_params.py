@@ -49,7 +49,8 @@ class ChairParams:
         back_tilt: how far the top of the back lies behind the back's foot at the seat, over the overall depth.
         back_width: widest part of the back over the overall width.
         seat_thickness: from the seat's underside to its top, in the middle.
-        leg_thickness: width of a leg, tube or column, half way up.
+        leg_thickness: of a leg, tube or column, half way up: twice the root mean square distance of its surface from
+            its axis, which is the diameter of a round one and 1.15 times the side of a square one.
         arm_height: top of the armrests above the seat, over the height of the back.
         armrests: whether there are armrests.
         legs: number of uprights that carry the seat, half way up: four legs (or a sled's tubes), three, a cantilever's

@@ -24,6 +24,7 @@ __all__ = [
     "normals",
     "outward",
     "plate",
+    "rms_radius",
     "rod",
     "rounded",
     "sample",
@@ -65,6 +66,14 @@ def superellipse(exponent: float, sides: int = 24) -> Array:
     direction = circle(sides)
     magnitude = np.abs(direction)
     return direction / ((magnitude**exponent).sum(axis=1, keepdims=True) ** (1 / exponent))
+
+
+def rms_radius(section: Array) -> float:
+    """Root mean square distance of an outline ``[S, 2]`` from the origin: 1 for the unit circle, √(4/3) for SQUARE."""
+    ends = np.roll(section, -1, axis=0)
+    length = np.sqrt(((ends - section) ** 2).sum(axis=1))
+    square = ((section**2).sum(axis=1) + (ends**2).sum(axis=1) + (section * ends).sum(axis=1)) / 3
+    return float(np.sqrt((square * length).sum() / length.sum()))
 
 
 @lru_cache(maxsize=256)

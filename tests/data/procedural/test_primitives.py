@@ -20,6 +20,7 @@ from pcgen.data.procedural.primitives import (
     normals,
     outward,
     plate,
+    rms_radius,
     rod,
     rounded,
     sample,
@@ -147,3 +148,8 @@ def test_a_loop_is_a_closed_ring_with_a_hole():
 
 def test_a_plate_has_the_area_of_its_outline_times_its_height():
     assert abs(volume(plate(circle(256), 1.0, 3.0))) == pytest.approx(2 * np.pi, rel=1e-3)
+
+
+def test_the_rms_radius_is_that_of_points_on_the_outline():
+    assert rms_radius(circle(720)) == pytest.approx(1, abs=1e-4)
+    assert rms_radius(SQUARE) == pytest.approx(np.sqrt(4 / 3))
