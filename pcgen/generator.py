@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Edit", "Generator", "load"]
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,14 +17,15 @@ from pcgen.errors import InputError, unknown_name
 from pcgen.models import Backbone, Prior, load_autoencoder, load_prior, refine_latents
 from pcgen.normalize import NORMALIZATIONS
 from pcgen.ops import chamfer_distance, nearest
-from pcgen.plugins import Plugin, load_plugin
+from pcgen.parts import exchange_parts
+from pcgen.plugins import Calibrated, Measure, Plugin, closed_loop, load_plugin
 from pcgen.spec import AttributeSpec, values_to_tensor
 
 Value = str | float | bool
 FILES = ("backbone.safetensors", "prior.safetensors", "plugin.safetensors")
 MIN_POINTS = 256
-# Rounds of decode, measure, correct. More than six change nothing: the rest is the measurer's own noise.
-ROUNDS = 6
+GIVEN = "given"
+"""Name of the population of calibration errors on shapes that users give."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,20 +34,37 @@ class Edit:
 
     Attributes:
         points: the edited cloud, in the coordinates of the one that was given.
-        moved: how far each point moved, ``[N]``, in heights of the given shape; for a decode, its distance from the
-            nearest given point.
-        decoded: whether the points are a decode instead of the given points, moved.
+        source: which given point each came from, ``[N]``; −1 for points that the backbone drew.
+        moved: how far each point moved, ``[N]``, in heights of the given shape; for one that the backbone drew, its
+            distance from the nearest given point.
+        removed: how many of the given points are gone with a part that vanished.
         requested: requested values by attribute name.
         before: measured values of the given cloud; NaN where not measurable.
         after: measured values of the edited cloud, on points that did not steer the edit.
+        bound: how far the value after may lie from the request, by name, with the asked-for probability; inf where the
+            plugin is not calibrated for given shapes.
+        doubt: why there is no bound: what was asked for is outside what the training shapes show. None if it is not.
     """
 
     points: Tensor
+    source: Tensor
     moved: Tensor
-    decoded: bool
+    removed: int
     requested: dict[str, float]
     before: dict[str, float]
     after: dict[str, float]
+    bound: dict[str, float]
+    doubt: str | None
+
+    @property
+    def added(self) -> int:
+        """How many points the backbone drew."""
+        return int((self.source < 0).sum())
+
+    @property
+    def decoded(self) -> bool:
+        """Whether every point is the backbone's, and none a given one."""
+        return self.added == len(self.points)
 
 
 class Generator:
@@ -93,24 +111,29 @@ class Generator:
         values, mask = values_to_tensor(self.specs, requests, count)
         latents = self.prior.sample(count, seed=seed)
         if mask.any():
-            held, _ = self.measure(self.backbone.decode(latents, 2048))
-            target = torch.where(mask, values, held)
-            latents = self._steer(latents, target, mask, lambda z: self.backbone.decode(z, 2048))
+            before, _ = self._measure_decoded(latents)
+            latents = self._steer(latents, before, values, mask, self._measure_decoded)
         return self.backbone.decode(latents, num_points)
 
     @torch.no_grad()
-    def edit(self, points: Tensor, *, decoded: bool = False, **requests: Value) -> Edit:
+    def edit(
+        self, points: Tensor, *, decoded: bool = False, lock: Sequence[str] = (), level: float = 0.9, **requests: Value
+    ) -> Edit:
         """The same shape with some attributes changed and the rest kept.
 
         The given points themselves are moved, by the field of displacements between the decodes of the old and of the
-        new latent, so that detail the backbone cannot draw survives. A change of a yes/no attribute or a count adds or
-        removes parts, which moving cannot do: then, as with ``decoded=True``, the result is the new decode.
+        new latent, so that detail the backbone cannot draw survives. Where a yes/no attribute or a count changes, the
+        points of parts that vanish are removed and decoded points of parts that appear are added. If that does not give
+        what was asked for, or with ``decoded=True``, the result is the plain decode.
 
         Half of the points steer the correction loop; values are reported on the other half.
 
         Args:
             points: ``[N, 3]``, +Y up, -Z front, any position and unit.
             decoded: return the decode of the new latent, with as many points.
+            lock: attributes that must stay as they are. The others are held too, as well as it goes; a locked one
+                counts as much as a request, and has a bound.
+            level: probability with which the bound holds.
             requests: attribute values by name.
 
         Raises:
@@ -133,31 +156,56 @@ class Generator:
         given = normalization.apply(points)
         steering, reporting = _halves(given)
         before, measurable = self.measure(steering[None])
+        self._lock(lock, requests, before, values, mask)
         for spec, wanted, known in zip(self.specs, mask[0], measurable[0], strict=True):
             if wanted and not known:
                 raise InputError(f"{spec.name} cannot be measured on this shape, so it cannot be edited")
 
         latent = self.backbone.encode(given[None])
-        decoded = decoded or bool((mask[0] & self._discrete & (values[0] != before[0])).any())
-        target = torch.where(mask, values, before)
-        if decoded:
-            new = self._steer(latent, target, mask, lambda z: self.backbone.decode(z, 2048))
+        result = None if decoded else self._move(given, latent, before, values, mask)
+        if result is None:
+            new = self._steer(latent, before, values, mask, self._measure_decoded)
             edited = align_to(*self.backbone.decode(torch.cat([latent, new]), len(given)))
-        else:
-            field = DisplacementField(given, self.backbone.decode(latent)[0])
-            new = self._steer(latent, target, mask, lambda z: _halves(field.apply(self.backbone.decode(z)[0]))[0][None])
-            edited = align_to(given, field.apply(self.backbone.decode(new)[0]))
+            result = new, edited, torch.full((len(given),), -1), 0
+        new, edited, source, removed = result
 
-        after = edited if decoded else _halves(edited)[1]
-        distance = nearest(edited, given).dist2.sqrt() if decoded else (edited - given).norm(dim=1)
+        moved = torch.where(source < 0, nearest(edited, given).dist2.sqrt(), (edited - given[source]).norm(dim=1))
+        after = _halves(edited)[1] if bool((source >= 0).all()) else edited
+        doubt = self._doubt(new, before, values, mask)
         return Edit(
             points=normalization.invert(edited),
-            moved=distance / (given[:, 1].max() - given[:, 1].min()),
-            decoded=decoded,
-            requested={name: values[0, self._names.index(name)].item() for name in requests},
+            source=source,
+            moved=moved / (given[:, 1].max() - given[:, 1].min()),
+            removed=removed,
+            requested={name: values[0, self._names.index(name)].item() for name in [*requests, *lock]},
             before=self._named(self.measure(reporting[None])[0]),
             after=self._named(self.measure(after[None])[0]),
+            bound=self._bounds(mask, level, doubt),
+            doubt=doubt,
         )
+
+    def _move(
+        self, given: Tensor, latent: Tensor, before: Tensor, values: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, int] | None:
+        """New code, moved points, which given point each is, and how many are gone; None if moving cannot do it."""
+        parts = mask & self._whole & (values != before)
+        moves = mask & ~parts
+        field = DisplacementField(given, self.backbone.decode(latent)[0])
+
+        def measure(codes: Tensor) -> tuple[Tensor, Tensor]:
+            return self.measure(_halves(field.apply(self.backbone.decode(codes)[0]))[0][None])
+
+        new, edited = latent, given
+        if (moves & ~self._whole).any():
+            new = self._steer(latent, before, values, moves, measure)
+            edited = align_to(given, field.apply(self.backbone.decode(new)[0]))
+        if not parts.any():
+            return new, edited, torch.arange(len(given)), 0
+        whole = self._steer(latent, before, values, mask, self._measure_decoded)
+        drawn = self.backbone.decode(torch.cat([new, whole]), len(given))
+        edited, source, removed = exchange_parts(edited, drawn[0], align_to(drawn[0], drawn[1]))
+        reached = self.measure(edited[None])[0][parts] == values[parts]
+        return (whole, edited, source, removed) if reached.all() else None
 
     @torch.no_grad()
     def reconstruct(self, points: Tensor, *, num_points: int = 2048, refine: int = 0) -> Tensor:
@@ -199,47 +247,46 @@ class Generator:
         error = chamfer_distance(self.backbone.decode(self.backbone.encode(turned)), turned)
         return int(error.argmin())
 
-    def _steer(self, latents: Tensor, target: Tensor, mask: Tensor, realise: Callable[[Tensor], Tensor]) -> Tensor:
-        """New codes whose realised clouds measure ``target``: the plugin's edit, corrected by what was measured.
+    def _measure_decoded(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """What codes ``[B, D]`` decode to, measured."""
+        return self.measure(self.backbone.decode(latents, 2048))
 
-        The requested attributes and all other continuous ones are corrected at once, each by its own secant.
+    def _steer(self, latents: Tensor, before: Tensor, values: Tensor, mask: Tensor, measure: Measure) -> Tensor:
+        """The plugin's edit, corrected in a closed loop by what it measures."""
+        if isinstance(self.plugin, Calibrated):
+            return self.plugin.steer(latents, before, values, mask, measure)
+        return closed_loop(self.plugin, latents, before, values, mask, measure)
 
-        Args:
-            latents: ``[B, D]`` codes to start from.
-            target: ``[B, K]`` wanted values; NaN where there is nothing to hold.
-            mask: ``[B, K]``, True for the requested ones.
-            realise: from codes to the clouds that are measured.
-        """
-        active = mask | (~self._discrete & ~target.isnan())
-        target = torch.where(active, target, 0)
-        scale = torch.tensor([spec.high - spec.low for spec in self.specs])
-        start = self.plugin.predict(latents)
-        command, slope = torch.where(active, target, start), torch.ones_like(target)
-        best, best_error = latents, torch.full((len(latents),), torch.inf)
-        previous: tuple[Tensor, Tensor] | None = None
-        for _ in range(ROUNDS):
-            candidate = self.plugin.edit(latents, command, active)
-            value, measurable = self.measure(realise(candidate))
-            error = torch.where(active & measurable, target - value, 0)
-            # A value that can no longer be measured counts as wrong by its whole range.
-            total = torch.where(active & ~measurable, 1.0, error.abs() / scale).sum(1)
-            better = total < best_error
-            best = torch.where(better[:, None], candidate, best)
-            best_error = torch.where(better, total, best_error)
-            if previous is not None:
-                step = command - previous[0]
-                secant = (value - previous[1]) / torch.where(step.abs() > 1e-4, step, torch.nan)
-                slope = torch.where(secant.isnan(), slope, secant.clamp(0.3, 4))
-            previous = command, value
-            command = command + torch.where(self._discrete, 0, error / slope)
-        return best
+    def _lock(
+        self, lock: Sequence[str], requests: Mapping[str, Value], before: Tensor, values: Tensor, mask: Tensor
+    ) -> None:
+        """Ask locked attributes, in place, for what they are."""
+        for name in lock:
+            if name in requests:
+                raise InputError(f"{name} is both locked and requested")
+            if name not in self._names:
+                raise unknown_name("attribute", name, self._names)
+            column = self._names.index(name)
+            values[:, column], mask[:, column] = before[:, column], True
+
+    def _doubt(self, new: Tensor, before: Tensor, values: Tensor, mask: Tensor) -> str | None:
+        """Why the request is outside what the plugin is calibrated for."""
+        if not isinstance(self.plugin, Calibrated):
+            return None
+        return self.plugin.doubts(new, torch.where(mask, values, before))[0]
+
+    def _bounds(self, mask: Tensor, level: float, doubt: str | None) -> dict[str, float]:
+        """Error bounds of the masked attributes for shapes that were given."""
+        known = isinstance(self.plugin, Calibrated) and GIVEN in self.plugin.errors and doubt is None
+        bound = self.plugin.bound(GIVEN, level).tolist() if known else [float("inf")] * len(self.specs)  # type: ignore[attr-defined]
+        return {name: bound[k] for k, name in enumerate(self._names) if mask[0, k]}
 
     @property
     def _names(self) -> list[str]:
         return [spec.name for spec in self.specs]
 
     @property
-    def _discrete(self) -> Tensor:
+    def _whole(self) -> Tensor:
         return torch.tensor([spec.kind != "continuous" for spec in self.specs])
 
     def _named(self, values: Tensor) -> dict[str, float]:

@@ -54,13 +54,29 @@ def test_units_and_position_do_not_matter(generator, chair):
     )
 
 
-def test_new_parts_give_a_decode(generator, chair):
-    wanted = generator.edit(chair, seat_height=0.5).before["armrests"] < 0.5
-    edit = generator.edit(chair, armrests=wanted)
-    assert edit.decoded and edit.points.shape == chair.shape
-    assert edit.after["armrests"] == float(wanted)
-    same = generator.edit(chair, armrests=not wanted, seat_height=0.5)
-    assert not same.decoded
+def test_new_parts_are_added_and_the_given_points_stay(generator, chair):
+    edit = generator.edit(chair, armrests=True)  # it has none
+    assert edit.after["armrests"] == 1 and edit.added > 50
+    if not edit.decoded:
+        kept = edit.source >= 0
+        torch.testing.assert_close(edit.points[kept], chair[edit.source[kept]], atol=1e-4, rtol=0)
+        assert kept.sum() == len(chair) - edit.removed
+    same = generator.edit(chair, armrests=False, seat_height=0.5)
+    assert same.added == same.removed == 0
+
+
+def test_a_decode_on_demand(generator, chair):
+    edit = generator.edit(chair, seat_height=0.5, decoded=True)
+    assert edit.decoded and edit.points.shape == chair.shape and abs(edit.after["seat_height"] - 0.5) < 0.03
+
+
+def test_a_locked_attribute_stays(generator, chair):
+    edit = generator.edit(chair, seat_height=0.5, lock=["width"])
+    assert abs(edit.after["width"] - edit.before["width"]) < 0.03 and set(edit.bound) == {"seat_height", "width"}
+    with pytest.raises(InputError, match="both locked and requested"):
+        generator.edit(chair, width=1.0, lock=["width"])
+    with pytest.raises(InputError, match="did you mean 'width'"):
+        generator.edit(chair, seat_height=0.5, lock=["widht"])
 
 
 def test_editing_changes_nothing_of_the_backbone(generator, chair):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ HELP = "change attributes of a given shape and keep the rest"
 EXAMPLES = """\
   pcgen edit chair.ply --set seat_height=0.5 -o out/
   pcgen edit chair.obj --set back_height=0.9 --set width=1.1
-  pcgen edit chair.glb --set armrests=yes --up z --front x
+  pcgen edit chair.glb --set armrests=yes --lock width --up z --front x
   pcgen edit chair_tubular --set seat_height=0.55    (a shipped example: no file needed)
 
 attributes of a chair:
@@ -30,6 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", required=True, help="an attribute; may be repeated"
     )
+    parser.add_argument(
+        "--lock", action="append", default=[], metavar="NAME", help="an attribute that must stay; may be repeated"
+    )
+    parser.add_argument("--level", type=float, default=0.9, help="probability with which the bound holds (%(default)s)")
     parser.add_argument("-o", "--out", type=Path, default=Path("out/edit"), help="output folder (%(default)s)")
     parser.add_argument("--model", default="chair", help="shipped generator, or folder of one (%(default)s)")
     parser.add_argument("--points", type=int, help="points to sample on a mesh, or to keep of a cloud")
@@ -44,19 +49,21 @@ def run(arguments: argparse.Namespace) -> int:
     from pcgen.cli._output import parse_requests, prepare_folder, print_table, write_record
     from pcgen.pointcloud import PointCloud
 
-    requests = parse_requests(arguments.set)
+    requests: dict[str, Any] = dict(parse_requests(arguments.set))
     generator = pcgen.load(arguments.model)
     cloud = read(arguments.file, arguments.points, arguments.seed)
     print(f"{arguments.file}: {len(cloud)} points")
 
     rotation, front = to_frame(generator, cloud, arguments.up, arguments.front)
     points = cloud.tensor() @ rotation.T
-    edit = generator.edit(points, decoded=arguments.decoded, **requests)
+    options = {"decoded": arguments.decoded, "lock": arguments.lock, "level": arguments.level}
+    edit = generator.edit(points, **options, **requests)
 
     rows = _rows(generator, edit)
     print()
     print_table(rows)
     print()
+    print(_bound(edit, arguments.level))
     print(_what_moved(edit))
 
     out = prepare_folder(arguments.out)
@@ -67,6 +74,11 @@ def run(arguments: argparse.Namespace) -> int:
         "requested": edit.requested,
         "before": edit.before,
         "after": edit.after,
+        "bound": {name: bound if math.isfinite(bound) else None for name, bound in edit.bound.items()},
+        "level": arguments.level,
+        "doubt": edit.doubt,
+        "points_added": edit.added,
+        "points_removed": edit.removed,
         "front": front,
         "seed": arguments.seed,
     }
@@ -76,24 +88,47 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _carried(cloud: PointCloud, edit: Edit) -> dict[str, Any]:
-    """Colours and labels travel with moved points; normals would have to turn with the surface, so better none."""
+    """Colours and labels travel with moved points; normals would have to turn with the surface, so better none.
+
+    Points that the model drew have neither: zeros (black) stand for that.
+    """
     if edit.decoded:
         return {}
-    return {name: values for name, values in cloud.channels.items() if name == "color" or values.ndim == 1}
+    source = edit.source.numpy()
+    channels = {name: values for name, values in cloud.channels.items() if name == "color" or values.ndim == 1}
+    for name, values in channels.items():
+        channels[name] = values[source]
+        channels[name][source < 0] = 0
+    return channels
 
 
 def _rows(generator: Generator, edit: Edit) -> list[list[str]]:
-    rows = [["attribute", "requested", "before", "after", "unit"]]
+    rows = [["attribute", "requested", "before", "after", "bound", "unit"]]
     for spec in generator.specs:
         requested = spec.format(edit.requested[spec.name]) if spec.name in edit.requested else "keep"
         before, after = spec.format(edit.before[spec.name]), spec.format(edit.after[spec.name])
-        rows.append([spec.name, requested, before, after, spec.unit])
+        bound = edit.bound.get(spec.name, math.inf)
+        within = "" if not math.isfinite(bound) else f"± {bound:.3f}" if spec.kind == "continuous" else f"± {bound:.0f}"
+        rows.append([spec.name, requested, before, after, within, spec.unit])
     return rows
+
+
+def _bound(edit: Edit, level: float) -> str:
+    if edit.doubt is not None:
+        return f"No bound is given for this edit: {edit.doubt}."
+    if not any(math.isfinite(bound) for bound in edit.bound.values()):
+        return "No bound is given for this edit: the model has none for given shapes."
+    return f"Bounds hold with {level:.0%} probability for shapes like those the model was calibrated on."
 
 
 def _what_moved(edit: Edit) -> str:
     if edit.decoded:
         return "The edited shape is a new decode; detail that the model cannot draw is lost."
+    if edit.added or edit.removed:
+        return (
+            f"Parts changed: {edit.removed} of the given points were removed and {edit.added} drawn by the model were "
+            f"added; the others moved by {edit.moved[edit.source >= 0].mean():.1%} of the shape's height on average."
+        )
     return (
         f"The given points were moved: {edit.moved.mean():.1%} of the shape's height on average, "
         f"{edit.moved.max():.1%} at most."

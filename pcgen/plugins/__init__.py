@@ -4,16 +4,19 @@ from __future__ import annotations
 
 __all__ = [
     "METHODS",
+    "Calibrated",
     "ConditionalGaussianPlugin",
     "EditorPlugin",
     "FlowMatchingPlugin",
     "FlowPlugin",
     "MeanDifferencePlugin",
+    "Measure",
     "PluGeN",
     "Plugin",
     "RandomDirectionPlugin",
     "RidgeNormalPlugin",
     "RidgePlugin",
+    "closed_loop",
     "load_plugin",
 ]
 
@@ -22,6 +25,7 @@ from pathlib import Path
 from pcgen.checkpoint import load_checkpoint
 from pcgen.errors import unknown_name
 from pcgen.plugins.base import Plugin
+from pcgen.plugins.calibrated import Calibrated
 from pcgen.plugins.editor import EditorPlugin
 from pcgen.plugins.flow import FlowPlugin
 from pcgen.plugins.flow_matching import FlowMatchingPlugin
@@ -32,8 +36,10 @@ from pcgen.plugins.linear import (
     RidgeNormalPlugin,
     RidgePlugin,
 )
+from pcgen.plugins.loop import Measure, closed_loop
 from pcgen.plugins.plugen import PluGeN
 
+# What can be made from specs alone; Calibrated goes around one of these.
 METHODS: dict[str, type[Plugin]] = {
     plugin.method: plugin
     for plugin in (
@@ -58,6 +64,7 @@ def load_plugin(path: str | Path) -> Plugin:
         InputError: its method is unknown to this version.
     """
     tensors, facts = load_checkpoint(path, "plugin")
-    if facts["method"] not in METHODS:
-        raise unknown_name("plugin method", facts["method"], METHODS)
-    return METHODS[facts["method"]].from_state(tensors, facts)
+    known: dict[str, type[Plugin]] = {**METHODS, Calibrated.method: Calibrated}
+    if facts["method"] not in known:
+        raise unknown_name("plugin method", facts["method"], known)
+    return known[facts["method"]].from_state(tensors, facts)

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from pcgen.plugins.base import repeated
 from pcgen.plugins.couplings import Couplings
-from pcgen.plugins.framed import FramedPlugin, Measure
+from pcgen.plugins.framed import FramedPlugin
+from pcgen.plugins.loop import Measure
 from pcgen.plugins.network import Schedule, minimise
 from pcgen.spec import AttributeSpec
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from pcgen.plugins.framed import Directions, FramedPlugin, Measure
+from pcgen.plugins.framed import Directions, FramedPlugin
+from pcgen.plugins.loop import Measure
 from pcgen.plugins.network import minimise
 
 _HELD = 30.0  # weight of the attributes that are to stay, in the cost of a pair

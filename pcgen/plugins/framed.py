@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["Directions", "Frame", "FramedPlugin", "Measure"]
+__all__ = ["Directions", "Frame", "FramedPlugin"]
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,13 +14,11 @@ from torch import Tensor, nn
 
 from pcgen.plugins.base import repeated, unfitted
 from pcgen.plugins.joint import JointValues
+from pcgen.plugins.loop import Measure
 from pcgen.plugins.network import NetworkPlugin, Schedule
 from pcgen.plugins.reading import Reader, ValueScale
 from pcgen.plugins.whitening import Whitening
 from pcgen.spec import AttributeSpec
-
-Measure = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""From codes ``[B, D]`` to what their decodes measure: values ``[B, K]`` and which are measurable ``[B, K]``."""
 
 
 class Frame(nn.Module):
