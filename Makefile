@@ -3,6 +3,8 @@
 # make check   lint, types, import contract, C++ format
 # make wheel   build the wheel, install it in a fresh environment and use it there
 # make test-packaging   the wheel beside several torches: audits, and the op tests in each (downloads several GB)
+# make test-slow   the tests that take minutes: ten million points
+# make test-pytorch3d   the operators against pytorch3d, which must be installed
 # make sanitize   the operators' tests under AddressSanitizer and UndefinedBehaviorSanitizer
 # make fuzz    100 000 random calls of the operators against their reference (an hour on one core)
 # make train   train the shipped chair model again from its config (about 30 minutes on 2 cores)
@@ -12,7 +14,7 @@ TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
 NATIVE := CMakeLists.txt setup.py pyproject.toml $(wildcard csrc/* kernels/*/*)
 SHELL := /bin/bash
-.PHONY: demo test check wheel test-packaging sanitize fuzz train clean
+.PHONY: demo test check wheel test-packaging test-slow test-pytorch3d sanitize fuzz train clean
 
 demo: $(VENV)/.pcgen
 	$(BIN)/pcgen edit chair_tubular --set seat_height=0.55 -o out/edit-tubular
@@ -36,6 +38,13 @@ wheel: $(VENV)/.pcgen
 
 test-packaging: $(VENV)/.pcgen
 	tests/packaging/check_torches.sh $(BIN)/python
+
+test-slow: $(VENV)/.pcgen-dev
+	PCGEN_REQUIRE_NATIVE=1 $(BIN)/pytest -m slow
+
+test-pytorch3d: $(VENV)/.pcgen-dev
+	$(BIN)/python -c "import pytorch3d.ops"
+	PCGEN_REQUIRE_NATIVE=1 $(BIN)/pytest tests/ops/test_pytorch3d.py
 
 sanitize: $(VENV)/.pcgen-dev
 	tests/ops/sanitize.sh $(BIN)/python

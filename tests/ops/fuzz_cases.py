@@ -190,7 +190,6 @@ def _call_index(
 
 
 def _farthest(clouds: Clouds) -> dict[str, Any]:
-    clouds.dim = 3
     n = clouds.size()
     return {
         "points": clouds.points(n),
