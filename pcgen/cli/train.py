@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--override", action="append", default=[], metavar="KEY=VALUE", help="a dotted key; may be repeated"
     )
+    parser.add_argument("--finish", action="store_true", help="make a generator of the last checkpoint, as it is")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -29,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pcgen.config import load_config
     from pcgen.training import TrainConfig, train
 
-    metrics = train(load_config(arguments.config, TrainConfig, arguments.override), arguments.out)
+    metrics = train(load_config(arguments.config, TrainConfig, arguments.override), arguments.out, arguments.finish)
     if os.environ.get("RANK", "0") != "0":
         return 0  # under torchrun the first process speaks for all
     print_table([["metric", "value"], *([name, f"{value:.3f}"] for name, value in metrics.items())])

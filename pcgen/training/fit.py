@@ -51,6 +51,8 @@ Procedural shapes of this package, and augmented real ones, with thanks to their
 
 ## Configuration
 
+Trained for {steps} steps of:
+
 ```yaml
 {training}
 ```
@@ -78,13 +80,25 @@ def labelled_latents(backbone: Autoencoder, shapes: ShapeSet) -> tuple[Tensor, T
     return torch.cat(latents), torch.cat(values), len(shapes.points)
 
 
-def save_generator(out: Path, backbone: Autoencoder, shapes: ShapeSet, metrics: dict[str, float], config: str) -> None:
-    """Fit the prior and the plugin, and write the three checkpoints that :func:`pcgen.load` reads from a folder."""
+def save_generator(
+    out: Path, backbone: Autoencoder, shapes: ShapeSet, metrics: dict[str, float], config: str, steps: int
+) -> None:
+    """Fit the prior and the plugin, and write the three checkpoints that :func:`pcgen.load` reads from a folder.
+
+    Args:
+        out: the folder.
+        backbone: frozen.
+        shapes: what it was trained on.
+        metrics: of :func:`~pcgen.training.validate.validate`.
+        config: the run's configuration, as YAML.
+        steps: how many it was trained.
+    """
     facts: dict[str, Any] = {
         "data_fingerprint": shapes.fingerprint(),
         "frame": "+Y up, -Z front",
         "metrics": metrics,
         "training": config,
+        "steps": steps,
         "credits": sorted({f"{record.author} ({record.source}, {record.licence})" for record in shapes.records}),
     }
     latents, values, procedural = labelled_latents(backbone, shapes)
@@ -113,6 +127,7 @@ def write_card(folder: Path) -> None:
         metrics="\n".join(f"| {name.replace('_', ' ')} | {value:.2f} |" for name, value in facts["metrics"].items()),
         credits="\n".join(f"- {credit}" for credit in facts["credits"]) or "- procedural shapes only",
         training=facts["training"].rstrip(),
+        steps=facts["steps"],
     )
     with atomic_writer(folder / "README.md") as file:
         file.write(card.encode())

@@ -71,7 +71,7 @@ def learning_rate(step: int, config: TrainConfig) -> float:
     return config.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * step / config.steps))
 
 
-def train(config: TrainConfig, out: Path) -> dict[str, float]:
+def train(config: TrainConfig, out: Path, finish: bool = False) -> dict[str, float]:
     """Train an autoencoder, then fit a prior and a plugin on its latents.
 
     Interrupted, it goes on from its last checkpoint when called again with the same configuration and folder: every
@@ -80,12 +80,13 @@ def train(config: TrainConfig, out: Path) -> dict[str, float]:
     Args:
         config: the run.
         out: folder for ``config.yaml``, ``metrics.jsonl``, ``resume.pt`` and the three checkpoints of a generator.
+        finish: train no further, and make a generator of the last checkpoint.
 
     Returns:
         The validation metrics (see :func:`~pcgen.training.validate.validate`).
 
     Raises:
-        FileError: the folder holds a run with another configuration.
+        FileError: the folder holds a run with another configuration, or nothing to finish.
         InputError: the batch cannot be split among the processes, or real shapes are wanted and not found.
         PcgenError: the loss or its gradient became NaN or inf; the last good checkpoint stays.
     """
@@ -103,12 +104,14 @@ def train(config: TrainConfig, out: Path) -> dict[str, float]:
     averaged = copy.deepcopy(model).freeze()
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=1e-4, fused=True)
     first = _resume(out, model, averaged, optimizer)
+    last = first if finish else config.steps
+    if last == 0:
+        raise FileError(f"{out} holds no checkpoint that could be finished; train first")
     reconstruct = team.wrap(model)
     tracker = Tracker(out, first, config.tensorboard) if team.leads else None
 
     saved = time.monotonic()
-    steps = range(first, config.steps)
-    bar = tqdm(steps, initial=first, total=config.steps, desc="training", unit="step", disable=not team.leads)
+    bar = tqdm(range(first, last), initial=first, total=last, desc="training", unit="step", disable=not team.leads)
     for step in bar:
         seen, target = shapes.batch(step, items, config.model.patches * config.model.degree**2)
         generator = torch.Generator().manual_seed(step)
@@ -141,10 +144,10 @@ def train(config: TrainConfig, out: Path) -> dict[str, float]:
 
     metrics = validate(averaged, shapes, config.data)
     if tracker is not None:
-        _checkpoint(out, config.steps, model, averaged, optimizer)
-        tracker.log(config.steps, metrics)
+        _checkpoint(out, last, model, averaged, optimizer)
+        tracker.log(last, metrics)
         tracker.close()
-        save_generator(out, averaged, shapes, metrics, to_yaml(config))
+        save_generator(out, averaged, shapes, metrics, to_yaml(config), last)
     team.leave()
     return metrics
 

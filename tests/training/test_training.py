@@ -76,6 +76,29 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(tmp_path, monkeyp
     assert "emd" in curve(tmp_path / "parts")[6] and "emd" not in curve(tmp_path / "parts")[5]
 
 
+def test_a_run_can_be_finished_early(tmp_path, monkeypatch):
+    config = tiny(steps=100, **{"data.procedural": 60})
+    with pytest.raises(FileError, match="no checkpoint that could be finished"):
+        train(config, tmp_path, finish=True)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    monkeypatch.setattr(loop.Tracker, "log", stop_at(4))
+    with pytest.raises(KeyboardInterrupt):
+        train(config, tmp_path)
+    monkeypatch.undo()
+    train(config, tmp_path, finish=True)
+    assert pcgen.load(tmp_path).sample(1, num_points=50).shape == (1, 50, 3)
+    assert "Trained for 4 steps" in (tmp_path / "README.md").read_text()
+
+
+def stop_at(step):
+    def log(_, now, __):
+        if now == step:
+            raise KeyboardInterrupt
+
+    return log
+
+
 def test_two_processes_train_as_one(tmp_path):
     """Under torchrun, with gloo: the same batch split in two gives the same curve and the same weights."""
     config = tiny(steps=3, emd_weight=0.1, emd_share=0.5, **{"data.procedural": 60})
