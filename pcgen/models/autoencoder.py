@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Autoencoder", "AutoencoderConfig", "load_autoencoder", "save_autoencoder"]
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from pcgen.checkpoint import load_checkpoint, save_checkpoint
+from pcgen.errors import unknown_name
 from pcgen.models.decoders import PatchDecoder
 from pcgen.models.encoders import PointNetEncoder
+from pcgen.models.flow_decoder import FlowDecoder
 from pcgen.ops import farthest_point_sample, gather_points
 
 
@@ -26,24 +28,40 @@ class AutoencoderConfig:
         normalization: name of the normalisation its points live in.
         latent_dim: length of the code.
         input_points: points the encoder looks at; more are reduced by farthest-point sampling.
+        decoder: ``patch`` (fastest, index-consistent) or ``flow`` (evenly spread points).
         width: channels of the decoder's residual blocks.
         blocks: number of residual blocks.
-        patches: surface patches of the decoder.
+        patches: surface patches of the patch decoder.
         degree: cosines per patch axis.
+        flow_steps: Euler steps of the flow decoder.
     """
 
     category: str = "chair"
     normalization: str = "unit_diagonal"
     latent_dim: int = 128
     input_points: int = 1024
+    decoder: str = "patch"
     width: int = 512
     blocks: int = 2
     patches: int = 128
     degree: int = 4
+    flow_steps: int = 8
+
+
+DECODERS: dict[str, Callable[[AutoencoderConfig], PatchDecoder | FlowDecoder]] = {
+    "patch": lambda c: PatchDecoder(c.latent_dim, c.width, c.blocks, c.patches, c.degree),
+    "flow": lambda c: FlowDecoder(c.latent_dim, c.width, c.blocks, c.flow_steps),
+}
 
 
 class Autoencoder(nn.Module):
     """Vector-latent autoencoder; a :class:`~pcgen.models.backbone.Backbone`.
+
+    Args:
+        config: what it is made of.
+
+    Raises:
+        InputError: an unknown decoder.
 
     Example:
         >>> import torch
@@ -58,7 +76,9 @@ class Autoencoder(nn.Module):
         self.category, self.normalization = config.category, config.normalization
         self.latent_dim = config.latent_dim
         self.encoder = PointNetEncoder(config.latent_dim)
-        self.decoder = PatchDecoder(config.latent_dim, config.width, config.blocks, config.patches, config.degree)
+        if config.decoder not in DECODERS:
+            raise unknown_name("decoder", config.decoder, DECODERS)
+        self.decoder = DECODERS[config.decoder](config)
 
     def encode(self, points: Tensor) -> Tensor:
         """Latent codes ``[B, D]`` of normalised clouds ``[B, N, 3]``, any N."""
@@ -70,9 +90,9 @@ class Autoencoder(nn.Module):
         """Normalised clouds ``[B, num_points, 3]`` of latent codes ``[B, D]``; equal indices correspond."""
         return self.decoder(latents, num_points)
 
-    def forward(self, points: Tensor, uv: Tensor) -> Tensor:
-        """Reconstructions of normalised clouds ``[B, N, 3]`` at patch coordinates (see :meth:`PatchDecoder.sample`)."""
-        return self.decoder.sample(self.encode(points), uv)
+    def forward(self, points: Tensor, *question: Tensor) -> Tensor:
+        """The training pass: what the decoder answers to its ``question`` about the codes of ``[B, N, 3]`` clouds."""
+        return self.decoder.answer(self.encode(points), *question)
 
     def freeze(self) -> Autoencoder:
         """Evaluation mode, and no parameter takes a gradient; returns itself."""

@@ -58,6 +58,7 @@ class PatchDecoder(nn.Module):
     def __init__(self, latent_dim: int, width: int = 512, blocks: int = 2, patches: int = 128, degree: int = 4) -> None:
         super().__init__()
         self.patches, self.degree = patches, degree
+        self.train_points = patches * degree * degree
         self.stem = nn.Linear(latent_dim, width)
         self.blocks = nn.ModuleList(
             nn.Sequential(nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width)) for _ in range(blocks)
@@ -74,11 +75,18 @@ class PatchDecoder(nn.Module):
     def forward(self, latents: Tensor, num_points: int) -> Tensor:
         """Points ``[B, num_points, 3]`` of codes ``[B, D]``; the same index is the same place on the same patch."""
         per_patch = -(-num_points // self.patches)
-        points = self.sample(latents, patch_grid(per_patch, latents.device))
+        points = self.answer(latents, patch_grid(per_patch, latents.device))
         # Point-major order: when num_points is no multiple of the patches, every patch still gets nearly as many.
         return points[:, :num_points]
 
-    def sample(self, latents: Tensor, uv: Tensor) -> Tensor:
+    def question(self, target: Tensor, generator: torch.Generator | None = None) -> tuple[tuple[Tensor], Tensor]:
+        """What training asks about: random coordinates, one in each cell of each patch; and the points to match."""
+        side = self.degree
+        cells = patch_grid(side * side) - 0.5 / side
+        uv = cells + torch.rand(self.patches, side * side, 2, generator=generator) / side
+        return (uv,), target
+
+    def answer(self, latents: Tensor, uv: Tensor) -> Tensor:
         """Points ``[B, P * patches, 3]`` at patch coordinates, ``[P, 2]`` for all patches or ``[patches, P, 2]``."""
         h = self.stem(latents)
         for block in self.blocks:
@@ -86,9 +94,3 @@ class PatchDecoder(nn.Module):
         coefficients = self.out(h.relu()).view(-1, self.patches, self.degree**2, 3)
         basis = cosine_basis(uv, self.degree).expand(self.patches, -1, -1)
         return torch.einsum("kpc,bkcd->bpkd", basis, coefficients).flatten(1, 2)
-
-    def jittered(self, generator: torch.Generator | None = None) -> Tensor:
-        """Random coordinates ``[patches, degree**2, 2]``, one in each cell of each patch, for training."""
-        side = self.degree
-        cells = patch_grid(side * side) - 0.5 / side
-        return cells + torch.rand(self.patches, side * side, 2, generator=generator) / side

@@ -3,6 +3,7 @@ import copy
 import pytest
 import torch
 
+from pcgen.errors import InputError
 from pcgen.models import (
     Autoencoder,
     AutoencoderConfig,
@@ -78,7 +79,7 @@ def test_decoded_indices_correspond():
 
 def test_jitter_stays_in_its_cells():
     decoder = PatchDecoder(4, width=8, blocks=1, patches=8)
-    uv = decoder.jittered(torch.Generator().manual_seed(0))
+    (uv,), _ = decoder.question(torch.empty(0), torch.Generator().manual_seed(0))
     assert (uv - patch_grid(16)).abs().max() <= 0.5 / 4 + 1e-6 and uv.std(0).min() > 0
 
 
@@ -119,3 +120,8 @@ def test_refined_codes_fit_better_and_change_nothing_else():
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     alone = refine_latents(model, first[:1], cloud[:1], steps=20)
     torch.testing.assert_close(refined[:1], alone, atol=1e-3, rtol=0)
+
+
+def test_unknown_decoder_is_refused():
+    with pytest.raises(InputError, match="did you mean 'flow'"):
+        Autoencoder(AutoencoderConfig(decoder="flo"))
