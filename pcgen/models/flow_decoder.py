@@ -12,6 +12,7 @@ from pcgen.ops import emd_assignment
 
 OCTAVES = 4
 TEMPLATE_SEED = 0
+SPREAD = 0.4  # of the noise: about that of a normalised shape, so that paths are short
 
 
 class FlowDecoder(nn.Module):
@@ -37,7 +38,7 @@ class FlowDecoder(nn.Module):
         torch.Size([2, 100, 3])
     """
 
-    train_points = 512  # the pairing's cost grows with the square
+    train_points = 256  # the pairing's cost grows with the square
 
     def __init__(self, latent_dim: int, width: int = 128, blocks: int = 3, steps: int = 8) -> None:
         super().__init__()
@@ -53,7 +54,7 @@ class FlowDecoder(nn.Module):
     def forward(self, latents: Tensor, num_points: int) -> Tensor:
         """Points ``[B, num_points, 3]`` of codes ``[B, D]``."""
         noise = torch.randn(num_points, 3, generator=torch.Generator().manual_seed(TEMPLATE_SEED))
-        points = noise.to(latents).expand(len(latents), -1, -1)
+        points = SPREAD * noise.to(latents).expand(len(latents), -1, -1)
         for step in range(self.steps):
             time = points.new_full((num_points,), step / self.steps)
             points = points + self.answer(latents, points, time) / self.steps
@@ -68,7 +69,7 @@ class FlowDecoder(nn.Module):
             target: points of the shapes, ``[B, N, 3]``.
             generator: randomness; noise and times are shared by the batch, pairings are not.
         """
-        noise = torch.randn(target.shape[1:], generator=generator).to(target)
+        noise = SPREAD * torch.randn(target.shape[1:], generator=generator).to(target)
         time = torch.rand(target.shape[1], generator=generator).to(target)
         noises = noise.expand_as(target)
         pairing = emd_assignment(noises, target, squared=True, tol=0.1).assignment

@@ -31,6 +31,16 @@ def test_the_tiny_config_beats_its_bound(run):
     assert run[1]["procedural_mean_ratio"] < 12
 
 
+def test_the_tiny_flow_config_learns(tmp_path, monkeypatch):
+    """From 0.6 for a field that stands still to 0.2, on the mean of the last steps: one alone is noisy."""
+    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    config = load_config("configs/tiny_flow.yaml", TrainConfig, ["steps=40", "batch_size=8", "data.procedural=100"])
+    train(config, tmp_path)
+    losses = [record["loss"] for record in curve(tmp_path)[:-1]]
+    assert np.mean(losses[-10:]) < 0.3 < losses[0]
+    assert pcgen.load(tmp_path).sample(1, num_points=300).shape == (1, 300, 3)
+
+
 def test_a_run_is_a_generator(run):
     generator = pcgen.load(run[0])
     assert generator.sample(2, num_points=100).shape == (2, 100, 3)
