@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from pcgen.attributes.chair import CHAIR_SPECS, measure_chair
+from pcgen.attributes.generic import GENERIC_SPECS, measure_generic
+from pcgen.attributes.lamp import LAMP_SPECS, measure_lamp
 from pcgen.attributes.table import TABLE_SPECS, measure_table
 from pcgen.errors import unknown_name
 from pcgen.spec import AttributeSpec
@@ -65,7 +67,10 @@ class Measurer:
 MEASURERS = {
     "chair": Measurer("chair", CHAIR_SPECS, measure_chair),
     "table": Measurer("table", TABLE_SPECS, measure_table),
+    "lamp": Measurer("lamp", LAMP_SPECS, measure_lamp),
+    "shape": Measurer("shape", GENERIC_SPECS, measure_generic),
 }
+"""By category; ``shape`` is what can be measured of anything."""
 
 
 def get(category: str) -> Measurer:

@@ -6,7 +6,7 @@ may be somewhere by chance. It grows with the cloud, so that a denser sampling i
 
 from __future__ import annotations
 
-__all__ = ["extents", "few", "masked_quantile", "solid", "spread"]
+__all__ = ["extents", "few", "histogram", "masked_quantile", "solid", "spread"]
 
 import torch
 from torch import Tensor
@@ -106,3 +106,22 @@ def spread(values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     low, high = extents(row, mask)
     empty = ~mask.any(dim=1)
     return low[:, 0].masked_fill(empty, torch.nan), high[:, 0].masked_fill(empty, torch.nan)
+
+
+def histogram(fractions: Tensor, mask: Tensor, bins: int) -> Tensor:
+    """How many of the used fractions fall in each of equally many parts of [0, 1]; the outer parts take what is beyond.
+
+    Args:
+        fractions: ``[B, N]``.
+        mask: which to use, ``[B, N]``.
+        bins: number of parts.
+
+    Returns:
+        ``[B, bins]`` float32.
+
+    Example:
+        >>> histogram(torch.tensor([[0.1, 0.2, 0.9, 7.0]]), torch.ones(1, 4, dtype=torch.bool), 2)
+        tensor([[2., 2.]])
+    """
+    index = (fractions * bins).nan_to_num(0.0).long().clamp(0, bins - 1)
+    return torch.zeros(len(index), bins, device=index.device).scatter_add_(1, index, mask.float())

@@ -16,7 +16,7 @@ from torch.nn.functional import avg_pool1d, max_pool1d, max_pool2d
 
 from pcgen.attributes.border import measure_clouds
 from pcgen.attributes.components import centred, components, group_sum
-from pcgen.attributes.robust import extents, few, masked_quantile, solid
+from pcgen.attributes.robust import extents, few, histogram, masked_quantile, solid
 from pcgen.spec import AttributeSpec
 
 TABLE_SPECS = (
@@ -114,7 +114,7 @@ def _top(frame: _Frame) -> tuple[Tensor, Tensor, Tensor]:
     """Height of the upper face and of the underside ``[B]`` (inf where there is none), and the upper face's points."""
     y, used = frame.y, frame.used
     number = torch.arange(_LEVELS, device=y.device)
-    mass = 3 * avg_pool1d(_histogram(y, used, _LEVELS), 3, stride=1, padding=1)
+    mass = 3 * avg_pool1d(histogram(y, used, _LEVELS), 3, stride=1, padding=1)
     high = number >= _LEVELS // 2
     heavy = high & (mass > _FACE * (mass * high).amax(dim=1, keepdim=True))
     upper = torch.where(heavy, number, -1).amax(dim=1)
@@ -122,7 +122,7 @@ def _top(frame: _Frame) -> tuple[Tensor, Tensor, Tensor]:
     upper_face = used & ((y - top[:, None]).abs() < _THINNEST / 2)
     # Counted downwards from just below the upper face, so that no level's edge falls on a face of a thin top.
     drop = top[:, None] - _THINNEST - y
-    below = _histogram(drop, used & (drop >= 0), _LEVELS)[:, : _LEVELS // 4]
+    below = histogram(drop, used & (drop >= 0), _LEVELS)[:, : _LEVELS // 4]
     pair = 2 * avg_pool1d(below, 2, stride=1)  # a face may be split between two levels
     first = torch.where(pair > _FACE * upper_face.sum(dim=1, keepdim=True), number[: pair.shape[1]], _LEVELS).amin(
         dim=1
@@ -130,12 +130,6 @@ def _top(frame: _Frame) -> tuple[Tensor, Tensor, Tensor]:
     guess = top - _THINNEST - (first + 1) / _LEVELS
     underside = _face_height(y, used & (drop >= 0), guess).where(first < _LEVELS, torch.inf)
     return top, underside, upper_face
-
-
-def _histogram(fractions: Tensor, mask: Tensor, bins: int) -> Tensor:
-    """How many of the used fractions fall in each of equally many parts of [0, 1], ``[B, bins]``."""
-    index = (fractions * bins).nan_to_num(0.0).long().clamp(0, bins - 1)
-    return torch.zeros(len(index), bins, device=index.device).scatter_add_(1, index, mask.float())
 
 
 def _face_height(y: Tensor, used: Tensor, guess: Tensor) -> Tensor:
@@ -157,7 +151,7 @@ def _is_round(frame: _Frame, underside: Tensor) -> Tensor:
 def _supports(frame: _Frame, underside: Tensor) -> Tensor:
     """The piece ``[B, N]`` that each point of a support belongs to, -1 for all others."""
     share = frame.y / underside[:, None]
-    counts = _histogram(share, frame.used & (share < 1), _BANDS)
+    counts = histogram(share, frame.used & (share < 1), _BANDS)
     lowest, highest = round(_OVER * _BANDS), round(_UNDER * _BANDS)
     usual = counts[:, lowest:highest].quantile(0.25, dim=1, keepdim=True)
     crowded = counts > _CROWDED * usual + few(frame.y.shape[1])
@@ -209,7 +203,7 @@ def _has_shelf(frame: _Frame, underside: Tensor, face: Tensor) -> Tensor:
     y = frame.y
     central = frame.used & (frame.x.abs() < _CENTRE) & (frame.z.abs() < _CENTRE)
     free = central & (y > _FOOT) & (y < 0.8 * underside[:, None])
-    counts = _histogram(y, free, _LEVELS)
+    counts = histogram(y, free, _LEVELS)
     window = 6  # levels, which hold both faces of a board
     both_faces = window * avg_pool1d(counts, window, stride=1).amax(dim=1)
     return (both_faces > 1.4 * (central & face).sum(dim=1)).float()
@@ -224,5 +218,5 @@ def _has_apron(frame: _Frame, underside: Tensor, supports: Tensor) -> Tensor:
     below = (frame.y < underside[:, None] - 0.012) & (frame.y > 0.905 * underside[:, None])
     near = frame.used & below & ~blocked.gather(1, index) & (frame.x.abs() < 0.6) & (frame.z.abs() > 0.6)
     along = (frame.x / 0.6 + 1) / 2
-    covered = [(_histogram(along, near & side, _SLOTS) > 0).float().mean(dim=1) for side in (frame.z > 0, frame.z < 0)]
+    covered = [(histogram(along, near & side, _SLOTS) > 0).float().mean(dim=1) for side in (frame.z > 0, frame.z < 0)]
     return (torch.minimum(*covered) > 0.35).float()

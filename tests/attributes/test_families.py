@@ -24,6 +24,16 @@ TOLERANCE = {
         "shelf": 0.97,
         "apron": 0.96,
     },
+    "lamp": {
+        "shade_width": 0.02,
+        "shade_height": 0.01,
+        "taper": 0.04,
+        "base_width": 0.02,
+        "stem": 0.03,
+        "pendant": 0.98,
+        "square": 0.95,
+        "shades": 0.97,
+    },
 }
 
 every_family = pytest.mark.parametrize("category", FAMILIES)

@@ -20,8 +20,9 @@ from pcgen.data.procedural.chair import ChairBatch, PointSample, make_chair, sam
 from pcgen.data.procedural.chair_params import ChairParams, exact_attributes
 from pcgen.data.procedural.chair_style import counterfactual, sample_params
 from pcgen.data.procedural.family import Family
+from pcgen.data.procedural.lamp import LAMP
 from pcgen.data.procedural.law import AttributeLaw
 from pcgen.data.procedural.table import TABLE
 
-FAMILIES = {family.category: family for family in (TABLE,)}
+FAMILIES = {family.category: family for family in (TABLE, LAMP)}
 """The families beside the chair, by category."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Family", "PointSample", "ShapeBatch", "assemble"]
+__all__ = ["Family", "PointSample", "ShapeBatch", "assemble", "log_uniform"]
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pcgen.data.procedural.law import INDEPENDENT, AttributeLaw, Quantiles
 from pcgen.data.procedural.primitives import Array, normals, outward, sample
 
 Params = TypeVar("Params")
@@ -35,6 +36,11 @@ class ShapeBatch(NamedTuple):
     params: list[Any]
 
 
+def log_uniform(low: float, high: float) -> Callable[[float], float]:
+    """The value at a number uniform on [0, 1), of a quantity whose logarithm is uniform between two bounds."""
+    return lambda u: float(low * (high / low) ** u)
+
+
 def assemble(pieces: Mapping[str, Sequence[Array]], parts: Sequence[str]) -> tuple[Array, NDArray[np.uint8]]:
     """Closed pieces of named parts as one surface that faces outward.
 
@@ -57,16 +63,24 @@ class Family(Generic[Params]):
     Attributes:
         category: ``table``, ``lamp`` …
         parts: names of the part labels.
-        sample_params: draws the parameters of one shape.
-        attributes: the values, by name, that a shape of given parameters has by construction.
-        surface: its triangles ``[T, 3, 3]`` and the part ``[T]`` each belongs to.
+        quantiles: the attributes, each a parameter of the same name, with their marginal distributions.
+        style: draws all other parameters to suit given attribute values.
+        surface: triangles ``[T, 3, 3]`` and the part ``[T]`` each belongs to.
     """
 
     category: str
     parts: tuple[str, ...]
-    sample_params: Callable[[np.random.Generator], Params]
-    attributes: Callable[[Params], dict[str, float]]
+    quantiles: Quantiles
+    style: Callable[[dict[str, Any], np.random.Generator], Params]
     surface: Callable[[Params], tuple[Array, NDArray[np.uint8]]]
+
+    def sample_params(self, rng: np.random.Generator, law: AttributeLaw = INDEPENDENT) -> Params:
+        """The parameters of one random shape."""
+        return self.style(law.draw(rng, self.quantiles), rng)
+
+    def attributes(self, params: Params) -> dict[str, float]:
+        """The attribute values that a shape has by construction, by name."""
+        return {name: float(getattr(params, name)) for name in self.quantiles}
 
     def make(self, params: Params, num_points: int, rng: np.random.Generator) -> PointSample:
         """Points drawn uniformly by area from one shape.
@@ -84,7 +98,9 @@ class Family(Generic[Params]):
         normal = normals(triangles)[index].astype(np.float32)
         return PointSample(points.astype(np.float32), normal, part[index], self.attributes(params))
 
-    def sample(self, count: int, num_points: int, seed: int, first: int = 0) -> ShapeBatch:
+    def sample(
+        self, count: int, num_points: int, seed: int, first: int = 0, law: AttributeLaw = INDEPENDENT
+    ) -> ShapeBatch:
         """Random shapes; shape i of a seed is always the same, however many are drawn beside it.
 
         Args:
@@ -92,6 +108,7 @@ class Family(Generic[Params]):
             num_points: points on each, N.
             seed: which endless sequence of shapes.
             first: number of the first shape in that sequence.
+            law: how the attributes are drawn: independent, correlated, without some combinations.
 
         Returns:
             Points, normals, parts, exact attribute values and parameters.
@@ -107,7 +124,7 @@ class Family(Generic[Params]):
         params, values = [], []
         for i in range(count):
             rng = np.random.default_rng((seed, first + i))
-            params.append(self.sample_params(rng))
+            params.append(self.sample_params(rng, law))
             points[i], normal[i], part[i], exact = self.make(params[i], num_points, rng)
             values.append(list(exact.values()))
         return ShapeBatch(points, normal, part, np.array(values, dtype=np.float32), params)

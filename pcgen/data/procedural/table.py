@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pcgen.data.procedural.family import Family, assemble
 from pcgen.data.procedural.primitives import Array, loft, loop, plate, superellipse
 from pcgen.data.procedural.table_base import shelf, supports
-from pcgen.data.procedural.table_params import Layout, TableParams, sample_table_params, table_attributes
+from pcgen.data.procedural.table_params import TABLE_ATTRIBUTES, Layout, TableParams, table_style
 
 PARTS = ("top", "leg", "shelf", "apron")
 
@@ -56,4 +56,4 @@ def _apron(p: TableParams, at: Layout) -> Array:
     return loop(np.stack(rings))
 
 
-TABLE = Family("table", PARTS, sample_table_params, table_attributes, table_surface)
+TABLE = Family("table", PARTS, TABLE_ATTRIBUTES, table_style, table_surface)

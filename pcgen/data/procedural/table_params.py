@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["Layout", "TableParams", "sample_table_params", "table_attributes"]
+__all__ = ["TABLE_ATTRIBUTES", "Layout", "TableParams", "table_style"]
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+
+from pcgen.data.procedural.family import log_uniform
+from pcgen.data.procedural.law import Quantiles
 
 Pair = Literal["panels", "trestles", "frames"]
 Foot = Literal["disc", "cone", "spider", "cross", "block"]
@@ -76,21 +78,6 @@ class TableParams:
     drawers: bool
 
 
-def table_attributes(params: TableParams) -> dict[str, float]:
-    """The attribute values that the table has by construction, by name."""
-    return {
-        "height": params.height,
-        "depth": params.depth,
-        "round": float(params.round),
-        "thickness": params.thickness,
-        "legs": float(params.legs),
-        "leg_thickness": params.leg_thickness,
-        "stance": params.stance,
-        "shelf": float(params.shelf),
-        "apron": float(params.apron),
-    }
-
-
 @dataclass(frozen=True)
 class Layout:
     """Lengths that several parts share, derived from the parameters."""
@@ -115,32 +102,21 @@ class Layout:
         return self.half_depth * (1 - min(x / self.half_width, 1) ** p.outline) ** (1 / p.outline)
 
 
-def sample_table_params(rng: np.random.Generator) -> TableParams:
-    """A random table: independent attributes, and a style that suits them."""
-    u = dict(zip(_QUANTILES, rng.random(len(_QUANTILES)), strict=True))
-    drawn = {name: quantile(u[name]) for name, quantile in _QUANTILES.items()}
-    return _with_style(drawn, rng)
-
-
-def _log_uniform(low: float, high: float) -> Callable[[float], float]:
-    return lambda u: float(low * (high / low) ** u)
-
-
-_QUANTILES: dict[str, Callable[[float], Any]] = {
-    "height": _log_uniform(0.3, 1.1),
+TABLE_ATTRIBUTES: Quantiles = {
+    "height": log_uniform(0.3, 1.1),
     "depth": lambda u: 1.0 if u > 0.8 else 0.4 + 0.6 * u / 0.8,
     "round": lambda u: bool(u > 0.7),
-    "thickness": _log_uniform(0.025, 0.14),
+    "thickness": log_uniform(0.025, 0.14),
     "legs": lambda u: 1 + int(np.searchsorted([0.13, 0.36, 0.46], u)),
-    "leg_thickness": _log_uniform(0.03, 0.1),
+    "leg_thickness": log_uniform(0.03, 0.1),
     "stance": lambda u: 0.55 + 0.45 * u**0.6,
     "shelf": lambda u: bool(u > 0.75),
     "apron": lambda u: bool(u > 0.55),
 }
-"""Attribute values as functions of numbers that are uniform on [0, 1)."""
+"""The attributes, in column order, as functions of numbers that are uniform on [0, 1)."""
 
 
-def _with_style(drawn: dict[str, Any], rng: np.random.Generator) -> TableParams:
+def table_style(drawn: dict[str, Any], rng: np.random.Generator) -> TableParams:
     """Everything that is not an attribute; what would look odd with the attributes is not drawn."""
     thick, wide = drawn["leg_thickness"] > 0.07, drawn["stance"] > 0.8
     pairs: tuple[Pair, ...] = ("panels", "trestles") if thick else ("panels", "panels", "trestles", "frames")
