@@ -84,8 +84,11 @@ class Generator:
 
     def __init__(self, backbone: Backbone, prior: Prior, plugin: Plugin) -> None:
         self.backbone, self.prior, self.plugin = backbone, prior, plugin
-        # The plugin's attributes alone: measurers learn new ones after a plugin was fitted.
-        self.measure = attributes.get(backbone.category).only(self._names).measure
+        measurer = attributes.get(backbone.category)
+        # The plugin's attributes alone, for measurers learn new ones after a plugin was fitted. Attributes that no
+        # measurer knows, fitted to somebody's labels, are read off the code.
+        measurable = set(self._names) <= {spec.name for spec in measurer.specs}
+        self.measure = measurer.only(self._names).measure if measurable else self._read
 
     @property
     def specs(self) -> tuple[AttributeSpec, ...]:
@@ -281,6 +284,11 @@ class Generator:
         bound = self.plugin.bound(GIVEN, level).tolist() if known else [float("inf")] * len(self.specs)  # type: ignore[attr-defined]
         return {name: bound[k] for k, name in enumerate(self._names) if mask[0, k]}
 
+    def _read(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """The plugin's reading of normalised clouds ``[B, N, 3]``, in place of a measurer."""
+        values = self.plugin.predict(self.backbone.encode(points))
+        return values, torch.ones_like(values, dtype=torch.bool)
+
     @property
     def _names(self) -> list[str]:
         return [spec.name for spec in self.specs]
@@ -313,12 +321,21 @@ def load(name: str | Path) -> Generator:
         >>> [spec.name for spec in pcgen.load("chair").specs]
         ['seat_height', 'back_height', 'width', 'armrests']
     """
+    backbone, prior, plugin = (folder_of(name) / file for file in FILES)
+    return Generator(load_autoencoder(backbone), load_prior(prior), load_plugin(plugin))
+
+
+def folder_of(name: str | Path) -> Path:
+    """Where the checkpoints of a shipped generator, or of a folder, are.
+
+    Raises:
+        InputError: neither a shipped name nor a folder.
+    """
     shipped = weights.folders()
     folder = shipped.get(str(name), Path(name).expanduser())
     if not folder.is_dir():
         raise unknown_name("generator", str(name), shipped)
-    backbone, prior, plugin = (folder / file for file in FILES)
-    return Generator(load_autoencoder(backbone), load_prior(prior), load_plugin(plugin))
+    return folder
 
 
 def _require_cloud(points: Tensor) -> Tensor:

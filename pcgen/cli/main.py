@@ -10,7 +10,7 @@ import sys
 import warnings
 
 from pcgen import __version__
-from pcgen.cli import doctor, edit, generate, interpolate, reconstruct, train
+from pcgen.cli import benchmark, doctor, edit, fit, generate, interpolate, reconstruct, train
 from pcgen.errors import PcgenError
 
 VERBS = {
@@ -19,6 +19,8 @@ VERBS = {
     "reconstruct": reconstruct,
     "interpolate": interpolate,
     "train": train,
+    "fit": fit,
+    "benchmark": benchmark,
     "doctor": doctor,
 }
 

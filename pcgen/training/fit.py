@@ -16,7 +16,7 @@ from pcgen.checkpoint import load_checkpoint
 from pcgen.files import atomic_writer
 from pcgen.models.autoencoder import Autoencoder, save_autoencoder
 from pcgen.models.prior import GaussianMixturePrior
-from pcgen.plugins import RidgePlugin, load_plugin
+from pcgen.plugins import Calibrated, RidgePlugin, load_plugin
 from pcgen.training.data import ShapeSet
 
 REAL_DRAWS = 2000
@@ -26,7 +26,7 @@ CARD = """\
 
 - Backbone: an autoencoder of {parameters:.2f} M parameters, stored as float16; latent codes of length {latent}.
 - Prior: a Gaussian mixture over the codes.
-- Plugin: ridge directions, {plugin:.0f} k numbers, {share:.1%} of the backbone; edits {attributes}.
+- Plugin: {method}, {plugin:.0f} k numbers, {share:.1%} of the backbone; edits {attributes}.
 - Frame: +Y up, -Z front. Trained by pcgen {version}; data fingerprint `{fingerprint}`.
 
 ## Measured
@@ -119,6 +119,7 @@ def write_card(folder: Path) -> None:
         category=facts["config"]["category"],
         parameters=parameters / 1e6,
         latent=facts["config"]["latent_dim"],
+        method=(plugin.inner if isinstance(plugin, Calibrated) else plugin).method.replace("_", " "),
         plugin=plugin.num_parameters / 1e3,
         share=plugin.num_parameters / parameters,
         attributes=", ".join(f"`{spec.name}`" for spec in plugin.specs),

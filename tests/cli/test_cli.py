@@ -131,7 +131,9 @@ def test_help_names_every_attribute(capsys):
     assert all(spec.name in printed for spec in pcgen.load("chair").specs)
 
 
-@pytest.mark.parametrize("verb", ["edit", "generate", "reconstruct", "interpolate", "train", "doctor"])
+@pytest.mark.parametrize(
+    "verb", ["edit", "generate", "reconstruct", "interpolate", "train", "doctor", "fit", "benchmark"]
+)
 def test_help_has_examples(verb, capsys):
     with pytest.raises(SystemExit):
         main([verb, "--help"])
