@@ -128,7 +128,7 @@ def write_card(folder: Path) -> None:
         metrics="\n".join(f"| {name.replace('_', ' ')} | {value:.2f} |" for name, value in facts["metrics"].items()),
         credits="\n".join(f"- {credit}" for credit in facts["credits"]) or "- procedural shapes only",
         training=facts["training"].rstrip(),
-        steps=facts["steps"],
+        steps=facts.get("steps", "all"),
     )
     with atomic_writer(folder / "README.md") as file:
         file.write(card.encode())
