@@ -28,8 +28,14 @@ MAX_VANILLA = 500_000_000  # distances, above which the plain variant would take
 
 def peers(points: Tensor, k: int, pool: ThreadPoolExecutor) -> dict[str, Callable[[], object]]:
     """What can be imported here, by name; each samples every cloud of ``[B, N, 3]``."""
+    found: dict[str, Callable[[], object]] = {}
+    vanilla = points.shape[0] * points.shape[1] * k < MAX_VANILLA
+    if vanilla and importlib.util.find_spec("pytorch3d"):
+        from pytorch3d.ops import sample_farthest_points
+
+        found["pytorch3d"] = lambda: sample_farthest_points(points, K=k)
     if not importlib.util.find_spec("fpsample"):
-        return {}
+        return found
     import fpsample
 
     clouds = [cloud.numpy() for cloud in points]
@@ -37,10 +43,10 @@ def peers(points: Tensor, k: int, pool: ThreadPoolExecutor) -> dict[str, Callabl
     def every(sample: Callable[..., object], *arguments: object) -> Callable[[], object]:
         return lambda: list(pool.map(lambda cloud: sample(cloud, k, *arguments), clouds))
 
-    found = {f"kdline h={h}": every(fpsample.bucket_fps_kdline_sampling, h, 0) for h in HEIGHTS[points.shape[1]]}
+    found |= {f"kdline h={h}": every(fpsample.bucket_fps_kdline_sampling, h, 0) for h in HEIGHTS[points.shape[1]]}
     if points.shape[1] < 1_000_000:
         found["kdtree"] = every(fpsample.bucket_fps_kdtree_sampling, 0)
-    if points.shape[0] * points.shape[1] * k < MAX_VANILLA:
+    if vanilla:
         found["vanilla"] = every(fpsample.fps_sampling, 0)
     return found
 

@@ -38,6 +38,10 @@ def peers(points: Tensor, threads: int) -> dict[str, Callable[[], object]]:
         found["scipy"] = lambda: [cKDTree(cloud).query(cloud, k=K, workers=threads) for cloud in clouds]
     if points.shape[1] <= 4096:
         found["torch"] = lambda: torch.cdist(points, points).topk(K, largest=False)
+        if importlib.util.find_spec("pytorch3d"):
+            from pytorch3d.ops import knn_points
+
+            found["pytorch3d"] = lambda: knn_points(points, points, K=K)
     return found
 
 
