@@ -7,6 +7,7 @@
 # make test-pytorch3d   the operators against pytorch3d, which must be installed
 # make sanitize   the operators' tests under AddressSanitizer and UndefinedBehaviorSanitizer
 # make fuzz    100 000 random calls of the operators against their reference (an hour on one core)
+# make gpu-check  on a machine with an NVIDIA GPU: build for it, test, sanitize, measure
 # make train   train the shipped chair model again from its config (about 30 minutes on 2 cores)
 PYTHON ?= python3
 VENV ?= .venv
@@ -51,6 +52,10 @@ sanitize: $(VENV)/.pcgen-dev
 
 fuzz: $(VENV)/.pcgen-dev
 	PYTHONPATH=tests $(BIN)/python -m ops.fuzz --cases 100000
+
+.PHONY: gpu-check
+gpu-check:
+	$(PYTHON) benchmarks/gpu_check.py
 
 train: $(VENV)/.pcgen
 	$(BIN)/pcgen train configs/chair.yaml -o runs/chair

@@ -3,14 +3,15 @@
 namespace pcgen {
 namespace {
 
-constexpr int kMaxThreads = 1024;
+constexpr int kMaxThreads = 512;
 constexpr int kMaxWarps = kMaxThreads / kWarp;
 constexpr int kMaxCluster = 16;
 
-// Points that a thread keeps in registers, with their distances: as many as 64 registers hold, and a smaller choice.
+// Points that a thread keeps in registers, with their distances: as many as fit beside everything else into the 128
+// registers it may have, and a smaller choice for clouds that would leave most of a block idle.
 template <typename T>
-constexpr int kMany = 32 / sizeof(T);
-constexpr int kFew = 2;
+constexpr int kMany = 64 / sizeof(T);
+constexpr int kFew = 4;
 
 // A point with its rank in the order of taking: its squared distance to the nearest point taken, infinite at first;
 // kBad if it is not finite, kTaken once it is taken, and -infinity beyond the cloud.
@@ -257,7 +258,7 @@ void lay_out(FpsPlan& plan) {
   plan.groups = int(min(plan.batch, kMaxGrid));
   plan.scope = FpsScope::block;
   if (needed == 1) {
-    const int64_t per_thread = plan.n >= kFew * kMaxThreads / 2 ? kMany<T> : kFew;
+    const int64_t per_thread = plan.n > kFew * kMaxThreads / 2 ? kMany<T> : kFew;
     plan.threads = int(max(int64_t(1), divide_up(plan.n, per_thread * kWarp))) * kWarp;
   } else if (needed <= kMaxCluster && fits_cluster<T>(plan.blocks)) {
     plan.scope = FpsScope::cluster;

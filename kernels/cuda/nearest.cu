@@ -37,7 +37,7 @@ __device__ int64_t row_of(int64_t first, int r) {
 // Each thread holds some rows of x and meets all targets of its part, tile by tile; only minima are kept, because an
 // index costs as much as half a distance. It is found afterwards, in the chunk where the minimum fell.
 template <typename T, int kDim, bool kBoth>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 4)
     search(DeviceClouds<T> x, DeviceClouds<T> y, NearestPlan plan, Partial<T> of_x, Partial<T> of_y) {
   constexpr int kR = kRows<T, kDim>;
   using Memory = Shared<T, kDim>;
@@ -68,7 +68,7 @@ __global__ void __launch_bounds__(kThreads)
           T before[kR], column = infinity<T>();
 #pragma unroll
           for (int r = 0; r < kR; ++r) before[r] = best[r];
-#pragma unroll 4
+#pragma unroll(kDim == 3 ? 4 : 1)
           for (int k = 0; k < kWarp; ++k) {
             const Point<T, kDim> target = shared.target[t + k];
             T least = infinity<T>();

@@ -1,4 +1,4 @@
-"""The CUDA kernels of farthest-point sampling, run by the emulation, against the reference."""
+"""The CUDA kernels of farthest-point sampling, run by the emulation or on a GPU, against the reference."""
 
 import pytest
 import torch
@@ -14,10 +14,10 @@ LARGE = (
 )
 
 
-def assert_equal_to_reference(emulated, points, k, start=None, lengths=None, **options):
+def assert_equal_to_reference(cuda, points, k, start=None, lengths=None, **options):
     start = torch.zeros(len(points), dtype=torch.int64) if start is None else start
     expected = reference.farthest_point_sample(points, lengths, start, k)
-    got = emulated("farthest_point_sample", points, lengths, start, k, **options)
+    got = cuda("farthest_point_sample", points, lengths, start, k, **options)
     assert torch.equal(got[0], expected[0])
     rtol = 1e-14 if points.dtype == torch.float64 else 0  # the reference cannot fuse float64
     torch.testing.assert_close(got[1], expected[1], rtol=rtol, atol=0, equal_nan=True)
@@ -25,33 +25,33 @@ def assert_equal_to_reference(emulated, points, k, start=None, lengths=None, **o
 
 @pytest.mark.parametrize(("batch", "n", "k"), [(1, 1, 1), (3, 31, 31), (2, 65, 20), (1, 1023, 6), (2, 1025, 5)])
 @pytest.mark.parametrize("make", [clouds, on_a_grid])
-def test_one_block(emulated, batch, n, k, make):
-    assert_equal_to_reference(emulated, make(batch, n), k, torch.arange(batch) * 7)
+def test_one_block(cuda, batch, n, k, make):
+    assert_equal_to_reference(cuda, make(batch, n), k, torch.arange(batch) * 7)
 
 
-def test_double(emulated):
-    assert_equal_to_reference(emulated, clouds(2, 70, torch.float64), 30)
-    assert_equal_to_reference(emulated, clouds(1, 4100, torch.float64), 3, runs=LARGE)
+def test_double(cuda):
+    assert_equal_to_reference(cuda, clouds(2, 70, torch.float64), 30)
+    assert_equal_to_reference(cuda, clouds(1, 4100, torch.float64), 3, runs=LARGE)
 
 
 @pytest.mark.parametrize("n", [8193, 16500])
-def test_several_blocks(emulated, n):
-    assert_equal_to_reference(emulated, with_bad_points(on_a_grid(1, n), 0.01), 4, runs=LARGE)
+def test_several_blocks(cuda, n):
+    assert_equal_to_reference(cuda, with_bad_points(on_a_grid(1, n), 0.01), 4, runs=LARGE)
 
 
-def test_bad_points_lengths_and_starts(emulated):
+def test_bad_points_lengths_and_starts(cuda):
     points = with_bad_points(on_a_grid(6, 40))
     points[5] = torch.nan
     lengths = torch.tensor([0, 1, 20, 40, 1000, 3])
-    assert_equal_to_reference(emulated, points, 30, torch.tensor([5, -2, 19, 20, 100, 1]), lengths)
+    assert_equal_to_reference(cuda, points, 30, torch.tensor([5, -2, 19, 20, 100, 1]), lengths)
 
 
-def test_distances_that_overflow(emulated):
+def test_distances_that_overflow(cuda):
     points = clouds(1, 50)
     points[0, ::3] *= 1e30
-    assert_equal_to_reference(emulated, points, 50)
+    assert_equal_to_reference(cuda, points, 50)
 
 
-def test_nothing_to_do(emulated):
-    assert_equal_to_reference(emulated, clouds(2, 5), 0)
-    assert_equal_to_reference(emulated, clouds(0, 5), 3)
+def test_nothing_to_do(cuda):
+    assert_equal_to_reference(cuda, clouds(2, 5), 0)
+    assert_equal_to_reference(cuda, clouds(0, 5), 3)
