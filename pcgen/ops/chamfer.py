@@ -14,7 +14,7 @@ from torch.nn.functional import cosine_similarity
 from pcgen.errors import InputError, unknown_name
 from pcgen.ops._checks import Pointclouds
 from pcgen.ops.fps import gather_points
-from pcgen.ops.nearest import Nearest, nearest, nearest_both
+from pcgen.ops.nearest import Nearest, nearest, nearest_both, square_root
 
 Directions = Literal["sum", "mean", "pooled", "forward"]
 PointReduction = Literal["mean", "sum"]
@@ -186,7 +186,7 @@ def chamfer_terms(
         sides = [_over_points(values, w, point_reduction) for values, w in zip(per_point, weights, strict=True)]
         return _over_batch(_over_directions(sides, directions), batch_reduction)
 
-    distance = reduced([side.dist2 if squared else side.distance for side in found])
+    distance = reduced([side.dist2 if squared else square_root(side.dist2) for side in found])
     normals = None
     if x_normals is not None and y_normals is not None:
         pairs = ((x_normals, y_normals), (y_normals, x_normals))[: len(found)]
