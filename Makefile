@@ -3,7 +3,7 @@
 # make check   lint, types, import contract, C++ format
 # make wheel   build the wheel, install it in a fresh environment and use it there
 # make test-packaging   the wheel beside several torches: audits, and the op tests in each (downloads several GB)
-# make test-slow   the tests that take minutes: ten million points
+# make test-slow   the tests that take minutes: ten million points, optima of large pairs
 # make test-pytorch3d   the operators against pytorch3d, which must be installed
 # make sanitize   the operators' tests under AddressSanitizer and UndefinedBehaviorSanitizer
 # make fuzz    100 000 random calls of the operators against their reference (an hour on one core)

@@ -64,10 +64,13 @@ void Auction::assign_exactly(int rounds) {
   for (int round = 0; round < rounds; ++round, std::swap(free, displaced)) {
     displaced.clear();
     for (const int32_t i : free) {
-      const Choice choice = choose(i);
-      const bool contested = owner_[choice.target] >= 0;
-      if (contested && !(choice.second > choice.value)) continue;
-      if (choice.second < kInf) raise(choice.target, price(choice.target) + (choice.second - choice.value));
+      Choice choice = choose(i);
+      if (choice.second > choice.value) {
+        if (choice.second < kInf) raise(choice.target, price(choice.target) + (choice.second - choice.value));
+      } else if (owner_[choice.target] >= 0) {
+        choice.target = free_candidate(i, choice.value);
+        if (choice.target < 0) continue;
+      }
       const int32_t loser = take(i, choice.target);
       if (loser >= 0) displaced.push_back(loser);
     }
@@ -119,6 +122,15 @@ Auction::Choice Auction::best_candidate(int64_t i) const {
     }
   }
   return choice;
+}
+
+int32_t Auction::free_candidate(int64_t i, double value) const {
+  const Candidates& candidates = candidates_[i];
+  for (int k = 0; k < kCandidates; ++k) {
+    const int32_t j = candidates.target[k];
+    if (owner_[j] < 0 && candidates.cost[k] + tree_.price(j) == value) return j;
+  }
+  return -1;
 }
 
 // The candidates hold the two best targets as long as the second is not above the bound on all others.

@@ -20,7 +20,7 @@ class Auction {
   bool assign(double epsilon, int64_t max_bids);
 
   // Lets the free points bid without epsilon for some rounds: whoever is assigned could not do better at all. A point
-  // with two best targets may stay free.
+  // with several best targets, all of them taken, may stay free.
   void assign_exactly(int rounds);
 
   // Nobody owns anything any more; prices stay.
@@ -56,6 +56,7 @@ class Auction {
   };
 
   Choice best_candidate(int64_t i) const;
+  int32_t free_candidate(int64_t i, double value) const;  // one of just that value, or -1
   Choice choose(int64_t i);
   void search(int64_t i);
   std::vector<int32_t> free_points() const;

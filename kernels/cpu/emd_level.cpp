@@ -1,4 +1,5 @@
-// The searches of the Earth Mover's Distance, compiled once per instruction set (see simd_level.cpp).
+// The searches of the Earth Mover's Distance, compiled once per instruction set (PCGEN_SIMD_LEVEL = portable, avx2,
+// avx512).
 #include "kernels/cpu/emd_level.h"
 
 #include "kernels/cpu/vec.h"

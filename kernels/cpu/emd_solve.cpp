@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/cpu/emd_line.h"
 #include "kernels/cpu/emd_paths.h"
 
 namespace pcgen {
@@ -12,12 +13,14 @@ namespace {
 // All measured; they have an influence on time only.
 constexpr int64_t kCoarsest = 64;           // pairs of up to so many points are solved without a coarser one
 constexpr double kCoarseTol = 5;            // a coarser pair is solved to so many times the tolerance
-constexpr double kFirstEpsilon = 10;        // epsilon after a coarser pair, in units of the final one
-constexpr double kEpsilonStep = 5;          // from phase to phase
-constexpr double kTolBeforePaths = 2e-4;    // where the exact mode leaves the auction
+constexpr double kDetail = 0.2;             // epsilon after a coarser pair, in units of the costs that it neglects
+constexpr double kFirstEpsilon = 10;        // but at least so many times the final one
+constexpr double kEpsilonStep = 4;          // from phase to phase
+constexpr double kTolBeforePaths = 2e-4;    // where the exact mode leaves the auction, and less where details matter
+constexpr double kLeastDetail = 1e-3;       // less, but not below this fraction of it
 constexpr double kExactTol = 1e-9;          // what counts as optimal
 constexpr double kRounding = 4e-15;         // of the largest cost: what a certificate in float64 cannot tell
-constexpr int64_t kPatience = 16;           // bids per point after which epsilon was too small to begin with
+constexpr int64_t kPatience = 12;           // bids per point after which epsilon was too small to begin with
 constexpr double kEpsilonRetreat = 10;      // how much larger it becomes then
 constexpr int64_t kMaxBidsPerPoint = 5000;  // all in all
 
@@ -49,6 +52,21 @@ std::vector<double> coarser(const std::vector<double>& points) {
     }
   }
   return centroids;
+}
+
+// Mean distance of the points from the centroid of their run.
+double spread(const std::vector<double>& points, const std::vector<double>& centroids) {
+  const int64_t n = points.size() / 3;
+  double sum = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    double dist2 = 0;
+    for (int64_t axis = 0; axis < 3; ++axis) {
+      const double d = points[3 * i + axis] - centroids[3 * (i / kFan) + axis];
+      dist2 += d * d;
+    }
+    sum += std::sqrt(dist2);
+  }
+  return sum / n;
 }
 
 // Prices of y by the dual of a coarser pair: the highest that leave each coarse point of x its utility.
@@ -105,25 +123,44 @@ EmdSolution solve_emd(const std::vector<double>& x, const std::vector<double>& y
                       EmdOptions options) {
   const int64_t n = x.size() / 3;
   const bool squared = options.squared;
-  const double tol = options.exact ? kTolBeforePaths : options.tol;
   const double largest = largest_cost(x, y, squared);
   const double least_epsilon = std::max(1e-15 * largest, std::numeric_limits<double>::min());
 
   EmdSolution solution{};
-  double epsilon = largest / 4;
+  const LineSolution line = solve_on_line(x, y, squared);
+  if (!line.target.empty()) {
+    solution.auction = std::make_unique<Auction>(x, y, from_zero(line.prices), squared);
+    for (int64_t i = 0; i < n; ++i) solution.auction->take(static_cast<int32_t>(i), line.target[i]);
+    certify(solution, options.exact ? kExactTol : options.tol, largest);
+    if (solution.converged) return solution;
+  }
+
+  double tol = options.exact ? kTolBeforePaths : options.tol;
+  double epsilon = largest / 4, warm_epsilon = epsilon / kFirstEpsilon;
   std::vector<double> prices(n, 0.0);
   if (n > kCoarsest) {
     const std::vector<double> coarse_x = coarser(x), coarse_y = coarser(y);
     const EmdSolution coarse = solve_emd(coarse_x, coarse_y, {}, {squared, kCoarseTol * tol, false});
     prices = from_zero(interpolate(*coarse.auction, coarse_x, y, squared));
-    epsilon = kFirstEpsilon * tol * coarse.primal;
+    // What moving each point to its centroid may change of a cost: so good are the prices, however well the coarser
+    // pair is solved, and so large are the differences that decide who belongs to whom nearby.
+    const double moved = spread(x, coarse_x) + spread(y, coarse_y);
+    const double detail = squared ? moved * (moved + 2 * std::sqrt(coarse.primal)) : moved;
+    if (options.exact && detail < coarse.primal) tol *= std::max(detail / coarse.primal, kLeastDetail);
+    warm_epsilon = tol * coarse.primal;
+    epsilon = std::max(kDetail * detail, kFirstEpsilon * warm_epsilon);
   }
-  solution.auction = std::make_unique<Auction>(x, y, prices, squared);
+  auto rough = std::make_unique<Auction>(x, y, prices, squared);
+  if (!solution.auction || rough->dual() > solution.lower_bound) {
+    solution.auction = std::move(rough);
+  } else {
+    epsilon = std::min(epsilon, solution.primal - solution.lower_bound);
+  }
   if (!start.empty()) {
     auto warm = std::make_unique<Auction>(x, y, from_zero(start), squared);
     if (warm->dual() > solution.auction->dual()) {
       solution.auction = std::move(warm);
-      epsilon /= kFirstEpsilon;
+      epsilon = warm_epsilon;
     }
   }
   refine(solution, std::max(epsilon, least_epsilon), least_epsilon, tol, largest);

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
+from pcgen import assets
+from pcgen.data.layouts import realshapes as layout
 from pcgen.errors import InputError, InputTypeError, UnavailableError
 from pcgen.ops import earth_movers_distance, emd_assignment, emd_loss, legacy, reference
 
@@ -97,6 +99,32 @@ def test_equals_reference(kind):
     assert torch.equal(assignment[0].sort()[0], torch.arange(90))
 
 
+# Two samplings of one shape, and two different shapes: what generators are compared by.
+@pytest.mark.parametrize(("first", "second"), [("chair_bar", "chair_bar"), ("table_round", "chair_office")])
+@pytest.mark.parametrize("n", [64, 300, 700])
+def test_real_pairs_equal_the_optimum(first, second, n):
+    x, y = assets.load(first).tensor()[:n].double(), assets.load(second).tensor()[-n:].double()
+    result = emd_assignment(x, y, exact=True)
+    assert result.converged
+    assert result.value.item() == pytest.approx(optimum(x, y), rel=1e-9)
+
+
+@pytest.mark.slow
+def test_200_random_and_real_pairs_equal_the_optimum(realshapes):
+    g = torch.Generator().manual_seed(0)
+    shapes = layout.list_shapes(realshapes)
+    for trial in range(100):
+        n = int(torch.randint(64, 2049, (), generator=g))
+        kind = sorted(KINDS)[trial % len(KINDS)]
+        first, second = (
+            layout.load(realshapes, shapes[int(i)]).tensor() for i in torch.randperm(len(shapes), generator=g)[:2]
+        )
+        for x, y in (KINDS[kind](n, g), (first[:n], (first if trial % 4 == 0 else second)[-n:])):
+            result = emd_assignment(x.double(), y.double(), exact=True)
+            assert result.converged
+            assert result.value.item() == pytest.approx(optimum(x, y), rel=1e-6, abs=ROUNDING)
+
+
 # --- known answers ----------------------------------------------------------------------------------------------------
 
 
@@ -123,6 +151,21 @@ def test_on_a_line_the_sorted_points_meet(squared):
     moved = (x[:, 1].sort()[0] - y[:, 1].sort()[0]).abs()
     expected = (moved.square() if squared else moved).mean().item()
     assert earth_movers_distance(x, y, squared=squared, exact=True).item() == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("squared", [False, True])
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("thickness", [0.0, 1e-6, 1e-3, 0.02])
+def test_clouds_on_and_near_a_line_anywhere(thickness, exact, squared):
+    g = torch.Generator().manual_seed(3)
+    direction = torch.tensor([0.6, -0.64, 0.48], dtype=torch.float64)
+    along = torch.rand(2, 400, 1, dtype=torch.float64, generator=g).square() * torch.tensor([[[1.0]], [[1.3]]])
+    x, y = 7 + along * direction + thickness * torch.randn(2, 400, 3, dtype=torch.float64, generator=g)
+    result = emd_assignment(x, y, squared=squared, exact=exact)
+    check_certificate(x, y, result, squared)
+    assert result.converged
+    if exact:
+        assert result.value.item() == pytest.approx(optimum(x, y, squared), rel=1e-9, abs=ROUNDING)
 
 
 def test_a_set_with_itself_costs_nothing():
