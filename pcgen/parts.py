@@ -7,10 +7,11 @@ __all__ = ["exchange_parts"]
 import torch
 from torch import Tensor
 
-from pcgen.ops import nearest
+from pcgen.ops import knn, nearest
 
 # A decode wanders by less than this where nothing changed; parts stand out by more. Over the old decode's diagonal.
 _FAR = 0.035
+_COMPANY = 4  # a new point with fewer neighbours within twice that distance is a stray of the decode
 
 
 def exchange_parts(points: Tensor, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, int]:
@@ -41,5 +42,13 @@ def exchange_parts(points: Tensor, before: Tensor, after: Tensor) -> tuple[Tenso
     vanished = nearest(before, after).dist2 > far2
     of_old_part = vanished[nearest(points, before).index]
     kept = ~(of_old_part & (nearest(points, after).dist2 > far2))
-    index = torch.cat([kept.nonzero()[:, 0], torch.full((int(appeared.sum()),), -1)])
-    return torch.cat([points[kept], after[appeared]]), index, int((~kept).sum())
+    added = _without_strays(after[appeared], far2)
+    index = torch.cat([kept.nonzero()[:, 0], torch.full((len(added),), -1)])
+    return torch.cat([points[kept], added]), index, int((~kept).sum())
+
+
+def _without_strays(points: Tensor, far2: Tensor) -> Tensor:
+    """The points ``[M, 3]`` that have company."""
+    if len(points) <= _COMPANY:
+        return points[:0]
+    return points[knn(points, points, _COMPANY + 1).dist2[:, -1] < 4 * far2]

@@ -29,6 +29,12 @@ def test_a_part_is_removed():
     assert (index[:1500] == torch.arange(1500)).all()
 
 
+def test_strays_of_the_decode_are_not_added():
+    stray = torch.tensor([[0.5, 0.9, 0.5]])
+    shape, index, removed = exchange_parts(SEAT, OTHER_SEAT, torch.cat([OTHER_SEAT, stray]))
+    assert torch.equal(shape, SEAT) and removed == 0 and (index >= 0).all()
+
+
 def test_equal_decodes_change_nothing():
     shape, index, removed = exchange_parts(SEAT, OTHER_SEAT, OTHER_SEAT)
     assert torch.equal(shape, SEAT) and removed == 0 and torch.equal(index, torch.arange(1500))

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pcgen.generator import Generator
     from pcgen.spec import AttributeSpec
 
+REAL_PART = 4  # one draw of a real shape, if there are any, to so many procedural ones
+
 HELP = "fit and calibrate a plugin on a frozen backbone, with its attributes or with your own"
 EXAMPLES = """\
   pcgen fit --backbone chair -o runs/chair-editor
@@ -82,14 +84,23 @@ def _measured(generator: Generator, arguments: argparse.Namespace) -> Generator:
     """Attributes that the measurer reads, on procedural shapes; real ones calibrate the edits of given shapes."""
     import os
 
+    import numpy as np
+    import torch
+
     from pcgen import attributes
     from pcgen.data.layouts import realshapes
     from pcgen.errors import InputError
     from pcgen.generator import GIVEN, Generator
     from pcgen.plugins.network import Schedule
     from pcgen.training.data import DataConfig, ShapeSet
-    from pcgen.training.fit import labelled_latents
-    from pcgen.training.steering import FRESH_POINTS, drawn_errors, fit_calibrated, given_errors, measure_of
+    from pcgen.training.steering import (
+        FRESH_POINTS,
+        codes_of,
+        drawn_errors,
+        fit_calibrated,
+        given_errors,
+        measure_of,
+    )
 
     backbone = generator.backbone
     specs = list(attributes.get(backbone.category).specs)
@@ -99,7 +110,12 @@ def _measured(generator: Generator, arguments: argparse.Namespace) -> Generator:
         procedural=arguments.shapes, real_share=0.3 if root else 0.0, real_categories=(backbone.category,)
     )
     shapes = ShapeSet(backbone.category, backbone.normalization, data, arguments.seed + 1)
-    latents, _, procedural = labelled_latents(backbone, shapes)  # type: ignore[arg-type]  # any backbone will do
+    procedural = len(shapes.points)
+    latents = codes_of(backbone, torch.from_numpy(shapes.points[:, :2048]).float())
+    if shapes.own:
+        rng = np.random.default_rng((arguments.seed, 0))
+        drawn = np.stack([shapes.draw(shapes.own, rng)[:2048] for _ in range(procedural // REAL_PART)])
+        latents = torch.cat([latents, codes_of(backbone, torch.from_numpy(drawn))])
     measure, fresh = measure_of(backbone, names), measure_of(backbone, names, FRESH_POINTS)
     # What the decoder draws is what is steered: it is measured instead of the shapes that went in.
     values, known = measure(latents)
