@@ -68,6 +68,17 @@ def find_nvcc() -> str | None:
     return nvcc if wanted != "0" else None
 
 
+def cuda_archs() -> str | None:
+    """PCGEN_CUDA_ARCHS, or the compute capabilities of this machine's GPUs ("86;90"); None where there are none."""
+    if wanted := os.environ.get("PCGEN_CUDA_ARCHS"):
+        return wanted
+    if not shutil.which("nvidia-smi"):
+        return None
+    query = ["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]
+    found = re.findall(r"^(\d+)\.(\d)$", subprocess.run(query, capture_output=True, text=True).stdout, re.MULTILINE)
+    return ";".join(sorted({major + minor for major, minor in found})) or None
+
+
 class CMakeBuild(build_ext):
     """Builds all libraries with one CMake call; the file names carry no Python version, for they use no Python."""
 
@@ -80,7 +91,7 @@ class CMakeBuild(build_ext):
         definitions = [f"-DTORCH_DIR={find_torch()}", f"-DPCGEN_CUDA={'ON' if NVCC else 'OFF'}"]
         if NVCC:
             definitions.append(f"-DCMAKE_CUDA_COMPILER={NVCC}")
-        if archs := os.environ.get("PCGEN_CUDA_ARCHS"):
+        if archs := cuda_archs():
             definitions.append(f"-DPCGEN_CUDA_ARCHS={archs}")
         jobs = os.environ.get("MAX_JOBS", str(os.cpu_count() or 1))
         subprocess.run(["cmake", "-S", source, "-B", build, "-G", "Ninja", *definitions], check=True)

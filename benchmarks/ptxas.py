@@ -136,6 +136,9 @@ def predictions() -> list[Prediction]:
     step, cluster_step = 430 / H100["clock"], 1300 / H100["clock"]
     leaves, sort = 1e6 / 32, 2 * 0.7e-3
     search = leaves * 32 * (12 * 32 * 9 + 25 * 120) / SLOTS_PER_SECOND
+    emd_one = 40 * 2048 * 2048  # targets that the bids for one pair see, 40 bids a point
+    emd_floor = 32 * emd_one / 2 * 40 / SLOTS_PER_SECOND
+    emd = emd_one * 120 / (SLOTS_PER_SECOND / H100["processors"])
     return [
         Prediction(
             "Chamfer forward, 32 x 2048", "120 us", chamfer_floor, chamfer, "8 slots a pair; ours 10.5 + finish"
@@ -148,6 +151,7 @@ def predictions() -> list[Prediction]:
         ),
         Prediction("FPS 32 x 2048 -> 1024, a step", "0.7 us", 0.15e-6, step, "430 cycles of latency, one barrier"),
         Prediction("FPS 1 x 100k -> 10k", "25 ms", 5e-3, 1e4 * cluster_step, "1300 cycles a step, a cluster of 13"),
+        Prediction("EMD 32 x 2048, tol 0.01", "-", emd_floor, emd, "a multiprocessor a pair, FP64, 120 slots a target"),
         Prediction("nearest 1M vs 1M", "10 ms", 1e-3, 2 * search + 2 * sort, "12 leaves a warp + 2 index builds"),
     ]
 

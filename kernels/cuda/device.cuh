@@ -7,11 +7,13 @@
 #include <cstdint>
 
 #ifdef PCGEN_CUDA_ON_CPU
+#define PCGEN_NOINLINE
 #define PCGEN_HAS_REDUX 1
 namespace pcgen {
 inline bool use_redux() { return emulation::settings.capability >= 80; }
 }  // namespace pcgen
 #else
+#define PCGEN_NOINLINE __noinline__
 #if __CUDA_ARCH__ >= 800
 #define PCGEN_HAS_REDUX 1
 namespace pcgen {

@@ -4,7 +4,7 @@ import pytest
 import torch
 from ops.inputs import clouds, on_a_grid
 
-from pcgen.ops import SpatialIndex, chamfer_distance, farthest_point_sample, knn, nearest, nearest_both
+from pcgen.ops import SpatialIndex, chamfer_distance, emd_assignment, farthest_point_sample, knn, nearest, nearest_both
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
@@ -40,6 +40,13 @@ def test_chamfer_gradient():
         grads.append((x.grad.cpu(), y.grad.cpu()))
     for got, want in zip(*grads, strict=True):
         torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-8)
+
+
+def test_emd_within_the_tolerance_of_the_cpu():
+    x, y = clouds(4, 2048), clouds(4, 2048, seed=1)
+    got, want = emd_assignment(x.cuda(), y.cuda()), emd_assignment(x, y)
+    assert got.converged.all() and (got.assignment.cpu().sort(1)[0] == torch.arange(2048)).all()
+    torch.testing.assert_close(got.value.cpu(), want.value, rtol=0.01, atol=0)
 
 
 def test_gradcheck():

@@ -223,6 +223,7 @@ enum cudaDeviceAttr {
 
 namespace emulation {
 inline std::map<std::pair<const void*, int>, int> function_attributes;
+inline int most_shared() { return (settings.capability >= 90 ? 227 : 64) * 1024; }  // of a block that asks for it
 inline cudaError_t refuse(cudaError_t error, const std::string& problem) {
   last_problem = problem;
   return error;
@@ -238,7 +239,7 @@ inline cudaError_t cudaGetDevice(int* device) { return *device = 0, cudaSuccess;
 inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
   *value = attribute == cudaDevAttrMultiProcessorCount      ? emulation::settings.processors
            : attribute == cudaDevAttrComputeCapabilityMajor ? emulation::settings.capability / 10
-                                                            : 227 * 1024;
+                                                            : emulation::most_shared();
   return cudaSuccess;
 }
 template <typename... P>
@@ -269,7 +270,8 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
   const size_t blocks = size_t(launch.grid.x) * launch.grid.y * launch.grid.z;
   const size_t allowed = std::max(48 * 1024, attribute(cudaFuncAttributeMaxDynamicSharedMemorySize));
   if (threads == 0 || threads > 1024 || blocks == 0 || launch.grid.x > 0x7fffffff || launch.grid.y > 0xffff ||
-      launch.grid.z > 0xffff || launch.dynamic_bytes > allowed || launch.dynamic_bytes > 227 * 1024) {
+      launch.grid.z > 0xffff || launch.dynamic_bytes > allowed ||
+      launch.dynamic_bytes > size_t(emulation::most_shared())) {
     return refuse(cudaErrorInvalidConfiguration, "grid, block or shared memory out of limits");
   }
   const unsigned largest = attribute(cudaFuncAttributeNonPortableClusterSizeAllowed) ? 16 : 8;
