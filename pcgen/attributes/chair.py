@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pcgen.attributes.border import measure_clouds
-from pcgen.attributes.chair_parts import Cloud, back_tilt, back_width, find_arms, find_seat, seat_thickness
+from pcgen.attributes.chair_parts import Cloud, back_width, find_arms, find_back, find_seat, seat_thickness
 from pcgen.attributes.robust import extents, solid
 from pcgen.attributes.uprights import uprights
 from pcgen.spec import AttributeSpec
@@ -38,6 +38,7 @@ CHAIR_SPECS = (
     AttributeSpec("legs", "count", 0, 4, "", "uprights that carry the seat, half way up; 0 for a solid body"),
 )
 
+_SHEET = 0.02  # of height: below a seat without an underside of its own
 _LEAST_BACK = 0.05  # of height: less than this above the seat is no back
 
 
@@ -46,7 +47,8 @@ def measure_chair(points: Tensor) -> tuple[Tensor, Tensor]:
 
     What a chair lacks is not measurable: the back of a stool, the height of armrests that are not there, the thickness
     of the legs of a solid body. A cloud with too few points, or without anything level to sit on, has no seat, and of
-    its attributes only the width may be measurable.
+    its attributes only the width may be measurable. Of a chair whose back is turned by more than 5 degrees from facing
+    -Z, or stands beside its middle, nothing is.
 
     Args:
         points: ``[B, N, 3]`` or ``[N, 3]``; NaN and infinite points and isolated strays are ignored. The numbers are
@@ -78,9 +80,9 @@ def _measure(clouds: Tensor) -> Tensor:
     cloud = Cloud(x, y, z, used, size)
     seat = find_seat(cloud)
     arms = find_arms(cloud, seat)
-    tilt, on_back = back_tilt(cloud, seat, arms)
+    back = find_back(cloud, seat, arms)
     thickness = seat_thickness(seat)
-    legs, leg_thickness = uprights(cloud, seat.height - thickness)
+    legs, leg_thickness = uprights(cloud, seat.height - thickness.nan_to_num(_SHEET))
     seated = {
         "seat_height": seat.height,
         "seat_thickness": thickness,
@@ -90,14 +92,15 @@ def _measure(clouds: Tensor) -> Tensor:
     }
     leaning = {
         "back_height": (1 - seat.height) * size[:, 1] / size[:, 0],
-        "back_tilt": tilt,
-        "back_width": back_width(cloud, seat, arms, on_back),
+        "back_tilt": back.tilt,
+        "back_width": back_width(cloud, seat, arms, back),
         "arm_height": arms.height,
     }
     found = seat.height.isfinite()
-    back = found & (1 - seat.height > _LEAST_BACK)
+    backed = found & (1 - seat.height > _LEAST_BACK)
     values = {"width": size[:, 0] / size[:, 2]}
     values |= {name: value.where(found, torch.nan) for name, value in seated.items()}
-    values |= {name: value.where(back, torch.nan) for name, value in leaning.items()}
+    values |= {name: value.where(backed, torch.nan) for name, value in leaning.items()}
     stacked = torch.stack([values[spec.name] for spec in CHAIR_SPECS], dim=1)
-    return stacked.where((size > 0).all(dim=1, keepdim=True), torch.nan)
+    usable = (size > 0).all(dim=1) & (back.straight | ~backed)
+    return stacked.where(usable[:, None], torch.nan)

@@ -5,7 +5,7 @@ The box is divided into slices from front to back and levels from floor to top.
 
 from __future__ import annotations
 
-__all__ = ["Arms", "Cloud", "Seat", "back_tilt", "back_width", "find_arms", "find_seat", "seat_thickness"]
+__all__ = ["Arms", "Back", "Cloud", "Seat", "back_width", "find_arms", "find_back", "find_seat", "seat_thickness"]
 
 from typing import NamedTuple
 
@@ -21,8 +21,8 @@ _MIDDLE = 0.2  # half width of the strip in which one sits, over the overall wid
 _FLATNESS = 0.013  # of height: how far points of the seat's top may lie from its level
 _LEAST_SEAT = 3  # slices
 
-_THINNEST, _THICKEST = 0.015, 0.18  # of height: seats
-_FACE = 0.02  # of height: how far points of the seat's underside may lie from one another
+_THINNEST, _THICKEST = 0.02, 0.18  # of height: seats
+_FACE = 0.024  # of height: how far points of the seat's underside may lie from one another
 
 _BESIDE = 0.28  # of width from the middle: where armrests begin
 _ABOVE = 0.06  # of height above the seat: where armrests begin
@@ -31,6 +31,8 @@ _LEAST_ARMS = 0.35  # of the seat's slices: a back bent round the sitter covers 
 
 _UPPER = 0.7  # of the back's height: where no armrest is in the way
 _FOOT = 0.12  # of the back's height: below this the seat's rim may be in the way
+_TURNED = 0.09  # tangent of the angle (5 degrees) at which a cloud is turned too far to tell width from depth
+_ASKEW = 0.1  # of half the width: how far beside the middle a back may be
 _CLEAR = 0.05  # of the back's height: how far above the armrests the back stands alone
 
 
@@ -60,6 +62,14 @@ class Arms(NamedTuple):
     clear: Tensor  # [B], over the height of the back
 
 
+class Back(NamedTuple):
+    """What one leans on."""
+
+    points: Tensor  # [B, N] bool
+    tilt: Tensor  # [B], how far its top lies behind its foot, over the depth
+    straight: Tensor  # [B] bool: it faces forward, in the middle; otherwise the cloud is turned or leans sideways
+
+
 def find_seat(cloud: Cloud) -> Seat:
     """The level that is on top in most slices of the middle strip, then the exact height of its surface."""
     strip = cloud.used & ((cloud.x - 0.5).abs() < _MIDDLE)
@@ -80,25 +90,22 @@ def find_seat(cloud: Cloud) -> Seat:
 
 
 def seat_thickness(seat: Seat) -> Tensor:
-    """Thickness of the seat in its middle ``[B]``: twice the mean depth of its points below its top.
-
-    Top and underside have the same area there, so the mean lies half way between them, and slopes and noise cancel.
-    Where to look is told by the densest level under the top, because columns and stretchers must not count.
-    """
+    """Thickness of the seat in its middle ``[B]``: how far the densest level under its top lies below it."""
     depth = torch.linspace(_THINNEST, _THICKEST, 67, device=seat.height.device)
-    underside = seat.height[:, None] - depth
-    held = seat.profile.held(underside - _FACE / 2, underside + _FACE / 2)
-    thickness = depth[held.argmax(dim=1)]
+    level = seat.height[:, None] - depth
+    thickness = depth[seat.profile.held(level - _FACE / 2, level + _FACE / 2).argmax(dim=1)]
     for _ in range(3):
-        low = seat.height - 1.15 * thickness - 0.6 * _FACE
-        thickness = 2 * (seat.height - seat.profile.mean(low, seat.height + 0.03)).clamp(0, _THICKEST / 2)
+        # What is nearer to the top than to the underside is the top's, where noise blurs a thin seat.
+        low = seat.height - thickness - _FACE / 2
+        high = seat.height - torch.maximum(thickness - _FACE / 2, thickness / 2)
+        thickness = seat.height - seat.profile.mean(low, high)
     return thickness
 
 
 def find_arms(cloud: Cloud, seat: Seat) -> Arms:
     """Armrests are there if enough of the seat's slices have something on both sides, higher than the seat.
 
-    Their height is what most slices on either side show.
+    Their height is that of the upper side of whatever most slices show.
     """
     height, side = seat.height[:, None], cloud.x - 0.5
     beside = cloud.used & (side.abs() > _BESIDE)
@@ -110,36 +117,39 @@ def find_arms(cloud: Cloud, seat: Seat) -> Arms:
     covered = (held >= max(1, few(side.shape[1]) // 3)).view(-1, 2, _SLICES).all(dim=1) & seat.slices
     there = covered.sum(dim=1) > _LEAST_ARMS * seat.slices.sum(dim=1)
     shown = (top > 0) & seat.slices.repeat(1, 2)
-    above = (masked_quantile(top, shown, 0.6) - seat.height) / (1 - seat.height)
+    level = masked_quantile(top, shown, 0.5)
+    level = Profile.of(cloud.y, beside).quantile(level - _FACE, level + _FACE, 0.9)
+    above = (level - seat.height) / (1 - seat.height)
     return Arms(there, above.where(there, torch.nan), (above + _CLEAR).where(there, _FOOT))
 
 
-def back_tilt(cloud: Cloud, seat: Seat, arms: Arms) -> tuple[Tensor, Tensor]:
-    """How far the top of the back lies behind its foot, over the depth ``[B]``, and which points are the back's.
+def find_back(cloud: Cloud, seat: Seat, arms: Arms) -> Back:
+    """Fits ``z = a + b y + c x² + d x``: leaning, bent round the sitter, and turned if the cloud is.
 
-    Fits ``z = a + b y + c x²`` (leaning, and bent round the sitter), first to what is higher than armrests can be, then
-    to everything above the seat that lies near.
+    First to what is higher than armrests can be, then to everything above the seat that lies near.
     """
     x, rise = 2 * cloud.x - 1, (cloud.y - seat.height[:, None]) / (1 - seat.height)[:, None]
-    terms = torch.stack([torch.ones_like(x), rise, x * x, cloud.z], dim=1)
+    terms = torch.stack([torch.ones_like(x), rise, x * x, x, cloud.z], dim=1)
     inside = (x.abs() < 2 * _BESIDE) | (rise > arms.clear[:, None])
-    above, near = cloud.used & (rise > _FOOT) & inside, cloud.used & (rise > _UPPER)
+    above, points = cloud.used & (rise > _FOOT) & inside, cloud.used & (rise > _UPPER)
     # A little inertia decides what two posts alone leave open: they are not bent.
-    inertia = torch.diag(torch.tensor([1e-3, 1e-3, 1.0], device=x.device))
-    tilt = seat.height
+    inertia = torch.diag(torch.tensor([1e-3, 1e-3, 1.0, 1e-3], device=x.device))
     for _ in range(4):
-        moments = torch.bmm(terms * near[:, None], terms.transpose(1, 2))
-        a, tilt, c = torch.linalg.solve(moments[:, :3, :3] + inertia, moments[:, :3, 3]).unbind(dim=1)
-        distance = (cloud.z - a[:, None] - tilt[:, None] * rise - c[:, None] * terms[:, 2]).abs()
-        typical = distance.where(near, 0).sum(dim=1) / near.sum(dim=1).clamp(min=1)
-        near = above & (distance < 2.5 * typical.clamp(0.02, 0.08)[:, None])
-    return tilt.where(near.sum(dim=1) > 4 * few(x.shape[1]), torch.nan), near
+        moments = torch.bmm(terms * points[:, None], terms.transpose(1, 2))
+        solution = torch.linalg.solve(moments[:, :4, :4] + inertia, moments[:, :4, 4])
+        distance = (torch.bmm(solution[:, None], terms[:, :4])[:, 0] - cloud.z).abs()
+        typical = distance.where(points, 0).sum(dim=1) / points.sum(dim=1).clamp(min=1)
+        points = above & (distance < 2.5 * typical.clamp(0.02, 0.08)[:, None])
+    tilt = solution[:, 1].where(points.sum(dim=1) > 4 * few(x.shape[1]), torch.nan)
+    middle = x.where(points, 0).sum(dim=1) / points.sum(dim=1).clamp(min=1)
+    turn = 2 * solution[:, 3] * cloud.size[:, 2] / cloud.size[:, 0]
+    return Back(points, tilt, (turn.abs() < _TURNED) & (middle.abs() < _ASKEW))
 
 
-def back_width(cloud: Cloud, seat: Seat, arms: Arms, on_back: Tensor) -> Tensor:
+def back_width(cloud: Cloud, seat: Seat, arms: Arms, back: Back) -> Tensor:
     """Widest part of the back above the armrests, over the overall width ``[B]``."""
     clear = cloud.y > (seat.height + arms.clear * (1 - seat.height))[:, None]
-    low, high = spread(cloud.x, on_back & clear)
+    low, high = spread(cloud.x, back.points & clear, (~cloud.used).sum(dim=1) / 2)
     return high - low
 
 

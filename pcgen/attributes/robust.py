@@ -16,6 +16,8 @@ _COMPANY = (
 )
 _CELLS = 24  # of the grid in which company is counted, along each axis
 _STRAY_SHARE = 0.02  # of the points at either end of an axis that may be strays when the grid is laid
+_NEAR = 0.08  # share of the strays that lie near one side of the surface
+_MOST_PASSED = 4  # times few
 _BEYOND = 0.6  # 1 would be unbiased for a uniform density; less has the smaller error on furniture
 
 
@@ -51,25 +53,28 @@ def solid(points: Tensor) -> Tensor:
     return finite & (company.view(batch, -1).gather(1, index) > min(few(count), _COMPANY) + 0.5)
 
 
-def extents(points: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+def extents(points: Tensor, mask: Tensor, strays: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Bounding box of the surface from which points were drawn.
 
-    The outermost points are passed over as possible strays, up to the k-th (k = few). How far the surface goes on
-    beyond that one is judged by the distance from it to the 2k-th: exact for a face, where there is none.
+    The outermost points are passed over as possible strays, up to the k-th: a few, and more where many strays were
+    found, since some of those lie too near to the surface to be told from it. How far the surface goes on beyond the
+    k-th point is judged by the distance from it to the 2k-th: exact for a face, where there is none.
 
     Args:
-        points: ``[B, N, 3]``.
+        points: ``[B, N, D]``.
         mask: which to use, ``[B, N]``.
+        strays: how many strays were found, ``[B]``; what the mask leaves out unless given.
 
     Returns:
-        Lowest and highest corner, ``[B, 3]`` each.
+        Lowest and highest corner, ``[B, D]`` each.
     """
-    k = few(points.shape[1])
-    low, high = _ends(points, mask, 2 * k)
-    return (
-        low[..., k - 1] - _BEYOND * (low[..., -1] - low[..., k - 1]),
-        high[..., k - 1] + _BEYOND * (high[..., k - 1] - high[..., -1]),
-    )
+    least = few(points.shape[1])
+    most = min(_MOST_PASSED * least, points.shape[1] // 2)
+    strays = (~mask).sum(dim=1) if strays is None else strays
+    k = (least + (_NEAR * strays).long()).clamp(max=most)[:, None, None].expand(-1, points.shape[2], -1)
+    low, high = _ends(points, mask, 2 * most)
+    near_low, near_high, far_low, far_high = (e.gather(2, i - 1)[..., 0] for i in (k, 2 * k) for e in (low, high))
+    return near_low - _BEYOND * (far_low - near_low), near_high + _BEYOND * (near_high - far_high)
 
 
 def _ends(points: Tensor, mask: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -100,10 +105,9 @@ def masked_quantile(values: Tensor, mask: Tensor, q: float) -> Tensor:
     return ranked.gather(1, rank[:, None])[:, 0]
 
 
-def spread(values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+def spread(values: Tensor, mask: Tensor, strays: Tensor) -> tuple[Tensor, Tensor]:
     """Lowest and highest of each row's values ``[B]``, as :func:`extents` finds them for the axes; NaN without any."""
-    row = values[..., None]
-    low, high = extents(row, mask)
+    low, high = extents(values[..., None], mask, strays)
     empty = ~mask.any(dim=1)
     return low[:, 0].masked_fill(empty, torch.nan), high[:, 0].masked_fill(empty, torch.nan)
 
