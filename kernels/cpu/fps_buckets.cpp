@@ -12,7 +12,6 @@
 namespace pcgen {
 namespace {
 
-constexpr int64_t kCapacity = 64;         // points of a bucket
 constexpr int64_t kPartPoints = 1 << 14;  // points that one task sorts, at least
 constexpr int64_t kMaxParts = 32;
 constexpr int32_t kNoLeaf = -1;
@@ -45,7 +44,6 @@ OwnedBuckets<T> allocate(int64_t count, int dim) {
   T* const values = owned.values.get();
   int64_t* const where = owned.where.get();
   owned.view = {dim,
-                kCapacity,
                 count,
                 values,
                 owned.index.get(),

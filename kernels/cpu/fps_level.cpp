@@ -11,6 +11,7 @@ namespace {
 
 using pcgen::FarBoxes;
 using pcgen::FarBuckets;
+using pcgen::kCapacity;
 using pcgen::kFamily;
 using pcgen::kMaxDim;
 using pcgen::ParallelFor;
@@ -40,14 +41,15 @@ class Sampler {
 
  private:
   int dim() const { return kDim ? kDim : cloud_.dim; }
-  T* block(int64_t bucket) const { return cloud_.blocks + bucket * (dim() + 1) * cloud_.capacity; }
+  T* block(int64_t bucket) const { return cloud_.blocks + bucket * (dim() + 1) * kCapacity; }
 
   // Makes the point the newest sample. Its bucket must be looked at even if all points there coincide with it.
   void take(int64_t slot) {
-    const int64_t bucket = slot / cloud_.capacity, lane = slot % cloud_.capacity;
+    const int64_t bucket = slot / kCapacity, lane = slot % kCapacity;
     T* planes = block(bucket);
-    for (int a = 0; a < dim(); ++a) sample_[a] = Vec<T>::fill(planes[a * cloud_.capacity + lane]);
-    planes[dim() * cloud_.capacity + lane] = -1;
+    for (int a = 0; a < dim(); ++a) sample_[a] = Vec<T>::fill(planes[a * kCapacity + lane]);
+    planes[dim() * kCapacity + lane] = -1;
+    if (cloud_.buckets.most[bucket] > 0) return;  // its box, at distance 0, will be near enough
     cloud_.buckets.most[bucket] = cloud_.groups.most[bucket / kFamily] = __builtin_inf();
   }
 
@@ -106,10 +108,10 @@ class Sampler {
 
   void touch_bucket(int64_t bucket) {
     const T* planes = block(bucket);
-    T* running = block(bucket) + dim() * cloud_.capacity;
+    T* running = block(bucket) + dim() * kCapacity;
     Vec<T> most = Vec<T>::fill(-1);
-    for (int64_t i = 0; i < cloud_.capacity; i += kWidth) {
-      const Vec<T> d = distance2([&](int a) { return sample_[a] - Vec<T>::load(planes + a * cloud_.capacity + i); });
+    for (int64_t i = 0; i < kCapacity; i += kWidth) {
+      const Vec<T> d = distance2([&](int a) { return sample_[a] - Vec<T>::load(planes + a * kCapacity + i); });
       const Vec<T> kept = Vec<T>::min(d, Vec<T>::load(running + i));
       kept.store(running + i);
       most = Vec<T>::max(most, kept);
@@ -156,11 +158,11 @@ class Sampler {
   int64_t find_in_bucket(int64_t bucket) {
     int64_t& where = cloud_.buckets.where[bucket];
     if (where >= 0) return where;
-    const T* running = block(bucket) + dim() * cloud_.capacity;
+    const T* running = block(bucket) + dim() * kCapacity;
     const Vec<T> most = Vec<T>::fill(cloud_.buckets.most[bucket]);
     for (int64_t i = 0;; i += kWidth) {
       if (const uint32_t m = bits(equal(Vec<T>::load(running + i), most))) {
-        return where = bucket * cloud_.capacity + i + __builtin_ctz(m);
+        return where = bucket * kCapacity + i + __builtin_ctz(m);
       }
     }
   }
@@ -202,9 +204,9 @@ void enclose(const FarBuckets<T>& cloud, int64_t group) {
   const FarBoxes<T>&buckets = cloud.buckets, &groups = cloud.groups;
   const int64_t first = group * kFamily, end = first + kFamily < cloud.count ? first + kFamily : cloud.count;
   for (int64_t b = first; b < end; ++b) {
-    const T* planes = cloud.blocks + b * (cloud.dim + 1) * cloud.capacity;
+    const T* planes = cloud.blocks + b * (cloud.dim + 1) * kCapacity;
     for (int a = 0; a < cloud.dim; ++a) {
-      range(planes + a * cloud.capacity, cloud.capacity, buckets.bounds + a * buckets.n + b,
+      range(planes + a * kCapacity, kCapacity, buckets.bounds + a * buckets.n + b,
             buckets.bounds + (cloud.dim + a) * buckets.n + b);
     }
   }

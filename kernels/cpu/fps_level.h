@@ -7,7 +7,8 @@
 
 namespace pcgen {
 
-inline constexpr int64_t kFamily = 32;  // buckets of a group; a mask of 32 bits holds a family
+inline constexpr int64_t kCapacity = 64;  // points of a bucket
+inline constexpr int64_t kFamily = 32;    // buckets of a group; a mask of 32 bits holds a family
 
 // Boxes that hold points, each with the greatest running squared distance of a point inside and where that point is.
 // What no box uses of a family has most = -1, which no box distance is below.
@@ -19,15 +20,14 @@ struct FarBoxes {
   int64_t* where;  // [n] the slot of that point, of the lowest index among equals; -1 until somebody asks
 };
 
-// A cloud in buckets of compact extent, families of buckets in groups. Slot s is lane s % capacity of bucket
-// s / capacity.
+// A cloud in buckets of compact extent, families of buckets in groups. Slot s is lane s % kCapacity of
+// bucket s / kCapacity.
 template <typename T>
 struct FarBuckets {
   int dim;
-  int64_t capacity;  // points of a bucket, a multiple of 16
-  int64_t count;     // buckets
-  T* blocks;         // [count, dim + 1, capacity] coordinate planes, then the running squared distances to the sample
-  int32_t* index;    // [count, capacity] original index, ascending in a bucket
+  int64_t count;   // buckets
+  T* blocks;       // [count, dim + 1, kCapacity] coordinate planes, then the running squared distances to the sample
+  int32_t* index;  // [count, kCapacity] original index, ascending in a bucket
   FarBoxes<T> buckets;
   FarBoxes<T> groups;  // group g holds the buckets kFamily * g …
 };
