@@ -16,8 +16,8 @@ using pcgen::kFamily;
 using pcgen::kMaxDim;
 using pcgen::ParallelFor;
 
-// Groups that a sample has to touch before their threads are worth their start: some 30 microseconds of work.
-constexpr int64_t kWorthSharing = 64;
+// Groups that a sample has to touch before threads are worth their start: about a million points.
+constexpr int64_t kWorthSharing = 512;
 
 // kDim = 0 stands for any dimension up to kMaxDim.
 template <typename T, int kDim>
