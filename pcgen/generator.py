@@ -318,8 +318,8 @@ def load(name: str | Path) -> Generator:
 
     Example:
         >>> import pcgen
-        >>> [spec.name for spec in pcgen.load("chair").specs]
-        ['seat_height', 'back_height', 'width', 'armrests']
+        >>> [spec.name for spec in pcgen.load("chair").specs][:3]
+        ['seat_height', 'back_height', 'width']
     """
     backbone, prior, plugin = (folder_of(name) / file for file in FILES)
     return Generator(load_autoencoder(backbone), load_prior(prior), load_plugin(plugin))

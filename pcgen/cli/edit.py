@@ -21,8 +21,11 @@ EXAMPLES = """\
   pcgen edit chair_tubular --set seat_height=0.55    (a shipped example: no file needed)
 
 attributes of a chair:
-  seat_height   top of the seat, as a fraction of the height     back_height   back above the seat, over the width
-  width         overall width over depth                         armrests      yes or no"""
+  seat_height    top of the seat, of the height         back_height    back above the seat, of the width
+  width          overall width, of the depth            back_tilt      how far the back leans, of the depth
+  back_width     widest part of the back, of the width  seat_thickness underside to top, of the height
+  leg_thickness  half way up, of the height             arm_height     armrests above the seat, of the back
+  armrests       yes or no                              legs           uprights under the seat, 0 to 4"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

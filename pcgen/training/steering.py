@@ -148,11 +148,12 @@ def given_errors(generator: Generator, clouds: list[Tensor], seed: int) -> Tenso
             has = values[0, k].item()
             if spec.kind == "continuous":
                 span = 0.25 * (spec.high - spec.low)
-                wanted = float(rng.uniform(max(spec.low, has - span), min(spec.high, has + span)))
+                low, high = max(spec.low, has - span), min(spec.high, has + span)
+                if low > high:  # a shape far outside the range of requests
+                    continue
+                wanted = float(rng.uniform(low, high))
             else:
                 wanted = float(rng.choice([v for v in range(int(spec.low), int(spec.high) + 1) if v != has]))
-            if not spec.low <= wanted <= spec.high:
-                continue
             request: dict[str, Any] = {spec.name: wanted}
             after = generator.edit(cloud, **request).after[spec.name]
             errors[row, k] = abs(after - wanted) if after == after else spec.high - spec.low
