@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["AttributeSpec", "values_to_tensor"]
+__all__ = ["AttributeSpec", "Kind", "values_to_tensor"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass

@@ -10,7 +10,7 @@ import sys
 import warnings
 
 from pcgen import __version__
-from pcgen.cli import benchmark, doctor, edit, fit, generate, interpolate, reconstruct, train
+from pcgen.cli import attributes, benchmark, doctor, edit, fit, generate, interpolate, reconstruct, train
 from pcgen.errors import PcgenError
 
 VERBS = {
@@ -18,6 +18,7 @@ VERBS = {
     "generate": generate,
     "reconstruct": reconstruct,
     "interpolate": interpolate,
+    "attributes": attributes,
     "train": train,
     "fit": fit,
     "benchmark": benchmark,

@@ -34,6 +34,18 @@ TOLERANCE = {
         "square": 0.95,
         "shades": 0.97,
     },
+    "mug": {
+        "width": 0.03,
+        "taper": 0.06,
+        "bulge": 0.12,
+        "wall": 0.08,
+        "floor": 0.01,
+        "handles": 0.96,
+        "handle_height": 0.06,
+        "handle_reach": 0.12,
+        "handle_middle": 0.06,
+        "lid": 0.97,
+    },
 }
 
 every_family = pytest.mark.parametrize("category", FAMILIES)
@@ -50,9 +62,10 @@ def assert_within(measurer: Measurer, measured: Tensor, exact: Tensor, slack: fl
     """Compare each column with its tolerance, which ``slack`` widens."""
     for column, spec in enumerate(measurer.specs):
         tolerance = TOLERANCE[measurer.category][spec.name]
-        error = (measured[:, column] - exact[:, column]).abs()
+        there = ~exact[:, column].isnan()
+        error = (measured[there, column] - exact[there, column]).abs()
         if spec.kind == "continuous":
-            deciles = exact[:, column].quantile(torch.tensor([0.1, 0.9]))
+            deciles = exact[there, column].quantile(torch.tensor([0.1, 0.9]))
             assert error.nanmedian() / (deciles[1] - deciles[0]) < slack * tolerance, spec.name
         else:
             assert (error == 0).float().mean() >= 1 - slack * (1 - tolerance), spec.name
@@ -62,7 +75,7 @@ def assert_within(measurer: Measurer, measured: Tensor, exact: Tensor, slack: fl
 def test_measured_agrees_with_exact(category: str, shapes: dict[str, tuple[Tensor, Tensor]]):
     points, exact = shapes[category]
     measured, measurable = get(category).measure(points)
-    assert measurable.float().mean() > 0.99
+    assert (measurable == ~exact.isnan()).float().mean() > 0.98
     assert_within(get(category), measured, exact)
 
 
@@ -73,7 +86,7 @@ def test_place_size_and_order_do_not_matter(category: str, shapes: dict[str, tup
     before = get(category).measure(points)[0]
     after = get(category).measure(points[:, order] * 8 + torch.tensor([1.0, -2.0, 4.0]))[0]
     # Rounding may move a point into the next bin.
-    assert ((before - after).abs() < 0.02).float().mean() > 0.97
+    assert torch.isclose(before, after, rtol=0, atol=0.02, equal_nan=True).float().mean() > 0.97
 
 
 @every_family

