@@ -280,9 +280,10 @@ class Generator:
 
     def _bounds(self, mask: Tensor, level: float, doubt: str | None) -> dict[str, float]:
         """Error bounds of the masked attributes for shapes that were given."""
-        known = isinstance(self.plugin, Calibrated) and GIVEN in self.plugin.errors and doubt is None
-        bound = self.plugin.bound(GIVEN, level).tolist() if known else [float("inf")] * len(self.specs)  # type: ignore[attr-defined]
-        return {name: bound[k] for k, name in enumerate(self._names) if mask[0, k]}
+        bound = torch.full((len(self.specs),), torch.inf)
+        if doubt is None and isinstance(self.plugin, Calibrated) and GIVEN in self.plugin.errors:
+            bound = self.plugin.bound(GIVEN, level)
+        return {name: bound[k].item() for k, name in enumerate(self._names) if mask[0, k]}
 
     def _read(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """The plugin's reading of normalised clouds ``[B, N, 3]``, in place of a measurer."""

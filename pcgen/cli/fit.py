@@ -50,6 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pcgen.cli._output import prepare_folder, print_table
     from pcgen.files import atomic_writer
     from pcgen.generator import FILES, folder_of
+    from pcgen.plugins import Calibrated
     from pcgen.training.fit import write_card
 
     source = folder_of(arguments.backbone)
@@ -58,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     fit = _own if arguments.attributes else _measured
     generator = fit(generator, arguments)
     plugin = generator.plugin
+    assert isinstance(plugin, Calibrated)  # both ways of fitting calibrate
 
     out = prepare_folder(arguments.out)
     for name in FILES[:2]:
@@ -70,9 +72,9 @@ def run(arguments: argparse.Namespace) -> int:
     share = plugin.num_parameters / total
     print(f"{plugin.num_parameters / 1e3:.0f} k numbers, {share:.1%} of the backbone's {total / 1e6:.2f} M; ", end="")
     print(f"fitted and calibrated in {time.monotonic() - started:.0f} s")
-    populations = sorted(plugin.errors)  # type: ignore[attr-defined]
+    populations = sorted(plugin.errors)
     rows = [["90 % bound", *(f"on {name} shapes" for name in populations), "unit"]]
-    bounds = [plugin.bound(name).tolist() for name in populations]  # type: ignore[attr-defined]
+    bounds = [plugin.bound(name).tolist() for name in populations]
     for k, spec in enumerate(plugin.specs):
         rows.append([spec.name, *(f"{bound[k]:.3f}" for bound in bounds), spec.unit])
     print_table(rows)

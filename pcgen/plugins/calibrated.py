@@ -43,7 +43,7 @@ class Calibrated(Plugin):
     def __init__(self, inner: Plugin) -> None:
         super().__init__(inner.specs)
         self.inner = inner
-        self.said = self.heard = self.mean = self.deviation = self.floors = torch.empty(0)
+        self.said = self.heard = self.mean = self.deviation = self.floor = torch.empty(0)
         self.joint: JointValues | None = None
         self.errors: dict[str, Tensor] = {}
 
@@ -73,11 +73,7 @@ class Calibrated(Plugin):
         whole = torch.tensor([spec.kind != "continuous" for spec in self.specs])
         standard = (complete - self.mean) / self.deviation
         self.joint = JointValues.fit(standard[rows[:_ROWS]], whole)
-        # Judged on rows that are not kernels themselves, where there are any.
-        others = standard[rows[_ROWS:]] if len(rows) > 2 * _ROWS else standard
-        common = self.joint.log_prob(others[:4000], torch.ones_like(others[:4000], dtype=torch.bool))
-        likely = self.inner.log_prob(latents[rows[:4000]])
-        self.floors = torch.stack([common.quantile(_UNLIKELY), likely.quantile(_UNLIKELY)])
+        self.floor = self.inner.log_prob(latents[rows[:4000]]).quantile(_UNLIKELY)
 
         grid = torch.linspace(0.03, 0.97, KNOTS)
         self.said = torch.stack([column[use].quantile(grid) for column, use in zip(values.T, labelled.T, strict=True)])
@@ -154,13 +150,16 @@ class Calibrated(Plugin):
         if self.joint is None:
             raise unfitted()
         known = ~values.isnan()
-        rarity = self.joint.log_prob((values - self.mean) / self.deviation, known)
-        likelihood = self.inner.log_prob(latents)
+        density = self.joint.log_prob((values - self.mean) / self.deviation, known)
+        # Densities compare only over the same attributes: each set of known ones has a floor of its own.
+        masks, which = known.unique(dim=0, return_inverse=True)
+        rare = torch.stack([self.joint.rarity(mask).quantile(_UNLIKELY) for mask in masks])[which] > density
+        unlikely = self.inner.log_prob(latents) < self.floor
         reasons: list[str | None] = []
         for row in range(len(latents)):
-            if rarity[row] < self.floors[0]:
+            if rare[row]:
                 reasons.append("no training shape has such a combination of values")
-            elif likelihood[row] < self.floors[1]:
+            elif unlikely[row]:
                 reasons.append("the shape it takes is unlike the training shapes")
             else:
                 reasons.append(None)
@@ -194,7 +193,7 @@ class Calibrated(Plugin):
         return plugin
 
 
-_FITTED = ("said", "heard", "mean", "deviation", "floors")
+_FITTED = ("said", "heard", "mean", "deviation", "floor")
 
 
 def conformal_quantile(errors: Tensor, level: float) -> float:

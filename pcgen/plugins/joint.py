@@ -62,6 +62,11 @@ class JointValues(nn.Module):
         """Log-density ``[B]`` of the given values ``[B, K]``, the others integrated out."""
         return self._log_kernels(standard, mask).logsumexp(1) - math.log(len(self.rows))
 
+    def rarity(self, mask: Tensor) -> Tensor:
+        """Log-density ``[R]`` of each row's own values under the kernels of all other rows, for one mask ``[K]``."""
+        kernels = self._log_kernels(self.rows, mask.expand_as(self.rows)).fill_diagonal_(-torch.inf)
+        return kernels.logsumexp(1) - math.log(len(self.rows) - 1)
+
     def rows_given(self, standard: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
         """Index ``[B]`` of a row for each query, drawn by how well the row fits the given values."""
         weights = self._log_kernels(standard, mask).softmax(1)

@@ -136,7 +136,8 @@ def drawn_errors(
 def given_errors(generator: Generator, clouds: list[Tensor], seed: int) -> Tensor:
     """Errors ``[S, K]`` of edits of given clouds, one per cloud and attribute, on points that did not steer them.
 
-    A continuous attribute is asked to change by up to a quarter of its range; NaN where it is not measurable.
+    A continuous attribute is asked to change by up to a quarter of its range; NaN where it is not measurable, be it on
+    the points that steer alone.
     """
     rng = np.random.default_rng(seed)
     errors = torch.full((len(clouds), len(generator.specs)), torch.nan)
@@ -155,6 +156,9 @@ def given_errors(generator: Generator, clouds: list[Tensor], seed: int) -> Tenso
             else:
                 wanted = float(rng.choice([v for v in range(int(spec.low), int(spec.high) + 1) if v != has]))
             request: dict[str, Any] = {spec.name: wanted}
-            after = generator.edit(cloud, **request).after[spec.name]
+            try:
+                after = generator.edit(cloud, **request).after[spec.name]
+            except InputError:
+                continue
             errors[row, k] = abs(after - wanted) if after == after else spec.high - spec.low
     return errors

@@ -102,6 +102,16 @@ def test_impossible_combinations_are_doubted(plugin):
     assert "unlike" in plugin.doubts(latents[:1] * 20, values[:1])[0]
 
 
+@pytest.mark.parametrize("kept", [300, 3000])
+@pytest.mark.parametrize("unknown", [[], [0], [0, 3]])
+def test_ordinary_combinations_are_not_doubted(plugin, kept, unknown):
+    """New shapes of the same kind, however many were learnt from, and whichever of their attributes are known."""
+    judge = Calibrated(plugin.inner).fit(*problem(kept, seed=21))
+    latents, values = problem(400, seed=22)
+    values[:, unknown] = torch.nan
+    assert sum(doubt is not None for doubt in judge.doubts(latents, values)) < 0.05 * 400
+
+
 def test_save_and_load(plugin, tmp_path):
     plugin.set_errors("known", torch.tensor([[0.1, torch.nan, 0, 0], [0.3, 0.2, 0, 1]]))
     plugin.save(tmp_path / "p.safetensors")

@@ -8,9 +8,10 @@ import torch
 import pcgen
 from pcgen import PointCloud, assets, attributes
 from pcgen.cli.main import main
+from pcgen.data.layouts import realshapes as layout
 from pcgen.errors import InputError
 from pcgen.plugins import Calibrated
-from pcgen.training.steering import fit_calibrated, one_request_each
+from pcgen.training.steering import fit_calibrated, given_errors, one_request_each
 
 SPECS = list(attributes.get("chair").only(["seat_height", "armrests"]).specs)
 
@@ -39,6 +40,16 @@ def test_a_plugin_fitted_from_the_command_line_bounds_its_edits(tmp_path, capsys
     assert isinstance(generator.plugin, Calibrated) and generator.plugin.bound("drawn").isfinite().any()
     assert main(["edit", "chair_dining", "--set", "seat_height=0.5", "--model", str(out), "-o", str(tmp_path)]) == 0
     assert "No bound is given" in capsys.readouterr().out  # it knows nothing of given shapes
+
+
+def test_a_shape_measurable_only_as_a_whole_does_not_stop_the_calibration(realshapes):
+    """The sides of this chair's seat show in all its points, and not in the half that steers."""
+    record = next(r for r in layout.list_shapes(realshapes, "chair", split="test") if r.id.endswith("chair2"))
+    generator, cloud = pcgen.load("chair"), layout.load(realshapes, record).tensor()
+    names = [spec.name for spec in generator.specs]
+    assert generator.measure(cloud[None])[1][0, names.index("seat_thickness")]
+    errors = given_errors(generator, [cloud], seed=0)[0]
+    assert errors[names.index("seat_thickness")].isnan() and errors[names.index("seat_height")] < 0.05
 
 
 def test_labels_of_ones_own(tmp_path, capsys):
