@@ -19,10 +19,10 @@ Candidates no_candidates() {
 }  // namespace
 
 Auction::Auction(const std::vector<double>& x, const std::vector<double>& y, const std::vector<double>& prices,
-                 bool squared)
+                 bool squared, bool tilted)
     : n_(x.size() / 3),
       x_(x),
-      tree_(y, prices),
+      tree_(y, prices, squared, tilted),
       squared_(squared),
       candidates_(n_, no_candidates()),
       target_(n_, -1),
@@ -42,6 +42,7 @@ std::vector<int32_t> Auction::free_points() const {
 }
 
 bool Auction::assign(double epsilon, int64_t max_bids) {
+  tree_.tilt();
   const int64_t last = bids_ + max_bids;
   std::vector<int32_t> free = free_points(), displaced;
   for (; !free.empty(); std::swap(free, displaced)) {
@@ -105,7 +106,8 @@ double Auction::utility(int64_t i) {
 
 double Auction::cost(int64_t i, int64_t j) const {
   const PricedBoxes& y = tree_.view().level[0];
-  const double dx = x_[3 * i] - y.low[0][j], dy = x_[3 * i + 1] - y.low[1][j], dz = x_[3 * i + 2] - y.low[2][j];
+  const double dx = x_[3 * i] - y.center[0][j], dy = x_[3 * i + 1] - y.center[1][j],
+               dz = x_[3 * i + 2] - y.center[2][j];
   const double dist2 = std::fma(dz, dz, std::fma(dy, dy, dx * dx));
   return squared_ ? dist2 : std::sqrt(dist2);
 }

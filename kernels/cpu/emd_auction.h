@@ -13,7 +13,8 @@ class Auction {
   Auction(const std::vector<double>& x,       // [n, 3] in compact order
           const std::vector<double>& y,       // [n, 3] in compact order; any number for utilities alone
           const std::vector<double>& prices,  // [n]
-          bool squared);
+          bool squared,
+          bool tilted);  // searches expect prices that fall along a direction: for clouds that are far apart
 
   // Lets the free points bid until none is left: each pays up to the value of its second choice and epsilon more, so
   // that at the end none could do better by more than epsilon. False if that took more than max_bids.

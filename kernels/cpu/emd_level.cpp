@@ -14,6 +14,10 @@ using pcgen::PricedTree;
 
 using V = Vec<double>;
 
+constexpr double kRelativeSlack = 1e-14;
+constexpr double kLeastDistance = 1e-150;
+constexpr int kSought = 4;  // of the old candidates must be found again; measured: more visits or more searches
+
 inline V root(V a) {
 #if defined(__AVX512F__)
   return {_mm512_sqrt_pd(a.v)};
@@ -24,6 +28,19 @@ inline V root(V a) {
   return a;
 #endif
 }
+
+inline V divide(V a, V b) {
+#if defined(__AVX512F__)
+  return {_mm512_div_pd(a.v, b.v)};
+#elif defined(__AVX2__)
+  return {_mm256_div_pd(a.v, b.v)};
+#else
+  for (int i = 0; i < V::kWidth; ++i) a.v[i] /= b.v[i];
+  return a;
+#endif
+}
+
+inline V absolute(V a) { return V::max(a, V::fill(0) - a); }
 
 inline V add(V a, V b) {
 #if defined(__AVX512F__)
@@ -51,39 +68,65 @@ inline unsigned below(V a, V b) {
 
 // Values of one block of siblings; returns a bit for each that is below the limit.
 template <bool squared>
-inline unsigned store_values(V dist2, const double* price, double limit, double* values) {
-  const V value = add(squared ? dist2 : root(dist2), V::load(price));
-  value.store(values);
-  return below(value, V::fill(limit));
-}
-
-template <bool squared>
 inline unsigned point_values(const PricedBoxes& points, int64_t first, V x, V y, V z, double limit, double* values) {
   unsigned mask = 0;
   for (int64_t k = 0; k < kFan; k += V::kWidth) {
     const int64_t j = first + k;
-    const V dist2 = distance2<double>(x - V::load(points.low[0] + j), y - V::load(points.low[1] + j),
-                                      z - V::load(points.low[2] + j));
-    mask |= store_values<squared>(dist2, points.price + j, limit, values + k) << k;
+    const V dist2 = distance2<double>(x - V::load(points.center[0] + j), y - V::load(points.center[1] + j),
+                                      z - V::load(points.center[2] + j));
+    const V value = add(squared ? dist2 : root(dist2), V::load(points.price + j));
+    value.store(values + k);
+    mask |= below(value, V::fill(limit)) << k;
   }
   return mask;
 }
 
-inline V outside(V at, const double* low, const double* high) {
-  return V::max(V::max(V::load(low) - at, at - V::load(high)), V::fill(0));
+// The least cost + price that a box without slope may hold: that of the point nearest to x.
+template <bool squared>
+inline V level_value(const PricedBoxes& boxes, int64_t j, V x, V y, V z) {
+  const auto outside = [&](V at, int axis) {
+    const V from_center = absolute(at - V::load(boxes.center[axis] + j));
+    return V::max(from_center - V::load(boxes.half[axis] + j), V::fill(0));
+  };
+  const V dist2 = distance2<double>(outside(x, 0), outside(y, 1), outside(z, 2));
+  return add(squared ? dist2 : root(dist2), V::load(boxes.price + j));
 }
 
-// Rounding is monotone, so the value computed for a box is never above the values computed for its points: pruning by
-// these values is exact.
+// With the tilted price p and the slope g it is the minimum over y in the box of cost(x, y) - <g, y - center> + p: for
+// the distance from its tangent at the center, for the square exactly.
 template <bool squared>
+inline V tilted_value(const PricedBoxes& boxes, int64_t j, V x, V y, V z) {
+  const V dx = x - V::load(boxes.center[0] + j), dy = y - V::load(boxes.center[1] + j),
+          dz = z - V::load(boxes.center[2] + j);
+  const V gx = V::load(boxes.slope[0] + j), gy = V::load(boxes.slope[1] + j), gz = V::load(boxes.slope[2] + j);
+  const V hx = V::load(boxes.half[0] + j), hy = V::load(boxes.half[1] + j), hz = V::load(boxes.half[2] + j);
+  const V price = V::load(boxes.price + j);
+  if constexpr (squared) {
+    const V half = V::fill(0.5), none = V::fill(0);
+    const V ox = V::max(absolute(V::fma(half, gx, dx)) - hx, none),
+            oy = V::max(absolute(V::fma(half, gy, dy)) - hy, none),
+            oz = V::max(absolute(V::fma(half, gz, dz)) - hz, none);
+    const V quarter = V::fill(0.25);
+    const V tilt =
+        V::fma(gz, V::fma(quarter, gz, dz), V::fma(gy, V::fma(quarter, gy, dy), gx * V::fma(quarter, gx, dx)));
+    const V size = V::fma(hx, hx, distance2<double>(dx, dy, dz));
+    return V::fma(V::fill(-kRelativeSlack), size, add(price, distance2<double>(ox, oy, oz) - tilt));
+  } else {
+    const V distance = V::max(root(distance2<double>(dx, dy, dz)), V::fill(kLeastDistance));
+    const V turn = V::fma(absolute(V::fma(distance, gx, dx)), hx,
+                          V::fma(absolute(V::fma(distance, gy, dy)), hy, absolute(V::fma(distance, gz, dz)) * hz));
+    return V::fma(V::fill(1 - kRelativeSlack), distance, price - divide(turn, distance));
+  }
+}
+
+template <bool squared, bool tilted>
 inline unsigned box_values(const PricedBoxes& boxes, int64_t first, V x, V y, V z, double limit, double* values) {
   unsigned mask = 0;
   for (int64_t k = 0; k < kFan; k += V::kWidth) {
-    const int64_t j = first + k;
-    const V dist2 = distance2<double>(outside(x, boxes.low[0] + j, boxes.high[0] + j),
-                                      outside(y, boxes.low[1] + j, boxes.high[1] + j),
-                                      outside(z, boxes.low[2] + j, boxes.high[2] + j));
-    mask |= store_values<squared>(dist2, boxes.price + j, limit, values + k) << k;
+    const V value =
+        tilted ? tilted_value<squared>(boxes, first + k, x, y, z) : level_value<squared>(boxes, first + k, x, y, z);
+    value.store(values + k);
+    mask |= below(value, V::fill(limit)) << k;
   }
   return mask;
 }
@@ -108,9 +151,14 @@ inline int64_t append(unsigned mask, int32_t first, const double* values, int32_
 #endif
 }
 
+// A limit for the values of boxes, which rounding may have raised above that of a point inside.
+inline double padded_limit(const PricedTree& tree, double limit) {
+  return limit + (kRelativeSlack * __builtin_fabs(limit) + tree.slack);
+}
+
 // Shows the visitor every target below its limit, which may fall on the way. Level by level, because independent blocks
 // overlap in the processor where a descent would wait for each comparison.
-template <bool squared, typename Visitor>
+template <bool squared, bool tilted, typename Visitor>
 void walk(const PricedTree& tree, const double* point, Visitor& visitor) {
   const V x = V::fill(point[0]), y = V::fill(point[1]), z = V::fill(point[2]);
   int32_t* current = tree.frontier[0];
@@ -120,11 +168,12 @@ void walk(const PricedTree& tree, const double* point, Visitor& visitor) {
   int64_t count = 1;
   current[0] = 0;
   value[0] = -__builtin_inf();
+  const double limit = padded_limit(tree, visitor.limit);
   for (int height = tree.height - 1; height > 0; --height) {
     int64_t found = 0;
     for (int64_t c = 0; c < count; ++c) {
       const int32_t first = current[c] * static_cast<int32_t>(kFan);
-      const unsigned mask = box_values<squared>(tree.level[height], first, x, y, z, visitor.limit, values);
+      const unsigned mask = box_values<squared, tilted>(tree.level[height], first, x, y, z, limit, values);
       found += append(mask, first, values, next + found, value + found);
     }
     int32_t* done = current;
@@ -133,64 +182,78 @@ void walk(const PricedTree& tree, const double* point, Visitor& visitor) {
     count = found;
   }
   for (int64_t c = 0; c < count; ++c) {
-    if (value[c] >= visitor.limit) continue;
+    if (value[c] >= padded_limit(tree, visitor.limit)) continue;
     const int64_t first = current[c] * kFan;
-    unsigned mask = point_values<squared>(tree.level[0], first, x, y, z, visitor.limit, values);
-    for (; mask; mask &= mask - 1) {
-      const int k = __builtin_ctz(mask);
-      visitor.take(first + k, values[k]);
-    }
+    const unsigned mask = point_values<squared>(tree.level[0], first, x, y, z, visitor.limit, values);
+    visitor.take(mask, static_cast<int32_t>(first), values);
   }
 }
 
 template <typename Visitor>
 void walk(const PricedTree& tree, const double* point, bool squared, Visitor& visitor) {
   if (squared) {
-    walk<true>(tree, point, visitor);
+    tree.tilted ? walk<true, true>(tree, point, visitor) : walk<true, false>(tree, point, visitor);
   } else {
-    walk<false>(tree, point, visitor);
+    tree.tilted ? walk<false, true>(tree, point, visitor) : walk<false, false>(tree, point, visitor);
   }
 }
 
-// Keeps the least values, sorted.
+// Collects targets below the limit and keeps the least. What comes is sorted by counting, in one go and without
+// branches, rarely more than once per search.
 struct Least {
+  static constexpr int64_t kRoom = 64;  // and kFan more, for append()
   double limit;
-  double value[kCandidates];
-  int32_t target[kCandidates];
+  int64_t count;
+  double value[kRoom + kFan];
+  int32_t target[kRoom + kFan];
 
-  void take(int64_t j, double candidate) {
-    int k = kCandidates - 1;
-    if (candidate >= value[k]) return;
-    for (; k > 0 && value[k - 1] > candidate; --k) {
+  void take(unsigned mask, int32_t first, const double* values) {
+    count += append(mask, first, values, target + count, value + count);
+    if (count > kRoom - kFan) keep_least();
+  }
+
+  void keep_least() {
+    const int64_t collected = count;
+    count = 0;
+    for (int64_t i = 0; i < collected; ++i) insert(value[i], target[i]);
+    if (count == kCandidates && value[kCandidates - 1] < limit) limit = value[kCandidates - 1];
+  }
+
+  void insert(double new_value, int32_t new_target) {
+    if (count == kCandidates && new_value >= value[kCandidates - 1]) return;
+    int64_t k = count < kCandidates ? count++ : kCandidates - 1;
+    for (; k > 0 && value[k - 1] > new_value; --k) {
       value[k] = value[k - 1];
       target[k] = target[k - 1];
     }
-    value[k] = candidate;
-    target[k] = static_cast<int32_t>(j);
-    if (value[kCandidates - 1] < limit) limit = value[kCandidates - 1];
+    value[k] = new_value;
+    target[k] = new_target;
   }
 };
 
 void nearest(const PricedTree& tree, const double* point, bool squared, Candidates& candidates) {
   const PricedBoxes& targets = tree.level[0];
   Least least;
-  least.limit = -__builtin_inf();
+  least.limit = __builtin_inf();
   for (int k = 0; k < kCandidates; ++k) {
-    const double value = candidates.cost[k] + targets.price[candidates.target[k]];
-    if (value > least.limit) least.limit = value;
-    least.value[k] = __builtin_inf();
-    least.target[k] = 0;
+    least.value[k] = candidates.cost[k] + targets.price[candidates.target[k]];
+    least.target[k] = candidates.target[k];
   }
+  least.count = kCandidates;
+  least.keep_least();
+  least.limit = least.value[kSought - 1];
+  least.count = 0;
   least.limit = __builtin_nextafter(least.limit, __builtin_inf());  // the old candidates must be found again
   walk(tree, point, squared, least);
+  least.keep_least();
   for (int k = 0; k < kCandidates; ++k) {
-    const int32_t j = candidates.target[k] = least.target[k];
-    const double dist2 =
-        distance2<double>(point[0] - targets.low[0][j], point[1] - targets.low[1][j], point[2] - targets.low[2][j]);
-    const bool found = least.value[k] < __builtin_inf();
+    const bool found = k < least.count;
+    const int32_t j = candidates.target[k] = found ? least.target[k] : 0;
+    const double dist2 = distance2<double>(point[0] - targets.center[0][j], point[1] - targets.center[1][j],
+                                           point[2] - targets.center[2][j]);
     candidates.cost[k] = !found ? __builtin_inf() : squared ? dist2 : __builtin_sqrt(dist2);
   }
-  candidates.bound = least.value[kCandidates - 1];
+  candidates.bound = least.limit;
 }
 
 struct List {
@@ -199,10 +262,8 @@ struct List {
   double* value;
   int64_t count;
 
-  void take(int64_t j, double candidate) {
-    target[count] = static_cast<int32_t>(j);
-    value[count] = candidate;
-    ++count;
+  void take(unsigned mask, int32_t first, const double* values) {
+    count += append(mask, first, values, target + count, value + count);
   }
 };
 

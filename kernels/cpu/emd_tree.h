@@ -12,19 +12,36 @@ std::vector<int32_t> compact_order(const std::vector<double>& points);
 
 class PriceTree {
  public:
-  PriceTree(const std::vector<double>& points,   // [n, 3] in compact order
-            const std::vector<double>& prices);  // [n]
+  PriceTree(const std::vector<double>& points,  // [n, 3] in compact order
+            const std::vector<double>& prices,  // [n]
+            bool squared, bool tilted);
   PriceTree(const PriceTree&) = delete;
 
   const PricedTree& view() const { return view_; }
-  double price(int64_t j) const { return prices_[0][j]; }
+  double price(int64_t j) const { return levels_[0].price[j]; }
   void raise(int64_t j, double price);
 
- private:
-  void add_level();
+  // Fits the boxes to the present prices. It has an influence on the time of searches only.
+  void tilt();
 
-  std::vector<std::vector<double>> boxes_;   // per level: low x, y, z, then high x, y, z
-  std::vector<std::vector<double>> prices_;  // per level
+ private:
+  struct Level {
+    int64_t size;  // padded to kFan
+    std::vector<double> center[3];
+    std::vector<double> half[3];   // empty for points
+    std::vector<double> slope[3];  // empty for points
+    std::vector<double> price;     // of points, or tilted
+    std::vector<double> offset;    // to be added to the price to bound the parent's tilted price
+  };
+
+  void add_level();
+  void fit_slope(int h, int64_t k, int64_t first, int64_t last);
+  void fit_offsets(int h);
+
+  int64_t n_;
+  bool squared_;
+  double extent_ = 0;
+  std::vector<Level> levels_;
   std::vector<int32_t> frontier_[2];
   std::vector<double> frontier_value_;
   PricedTree view_{};

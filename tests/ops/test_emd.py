@@ -40,6 +40,7 @@ KINDS = {
     "clusters": lambda n, g: tuple(
         5.0 * torch.randint(0, 2, (n, 3), generator=g) + 0.1 * torch.randn(n, 3, generator=g) for _ in range(2)
     ),
+    "far apart": lambda n, g: (torch.randn(n, 3, generator=g), torch.randn(n, 3, generator=g) + 20),
     "one point": lambda n, g: (torch.zeros(n, 3), torch.rand(n, 3, generator=g)),
     "all one point": lambda n, g: (torch.zeros(n, 3), torch.zeros(n, 3)),
 }
@@ -79,7 +80,7 @@ def test_a_gap_below_rounding_counts_as_none():
     assert emd_assignment(x, y, squared=True, exact=True).converged  # 4e-8 between prices of about 5
 
 
-@pytest.mark.parametrize("kind", ["random", "near", "clusters"])
+@pytest.mark.parametrize("kind", ["random", "near", "clusters", "far apart"])
 @pytest.mark.parametrize("exact", [False, True])
 def test_large_pairs(kind, exact):
     x, y = KINDS[kind](2048, torch.Generator().manual_seed(5))
