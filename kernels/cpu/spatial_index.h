@@ -19,7 +19,7 @@ inline constexpr int64_t kFan = 16;   // boxes of a group
 inline constexpr int32_t kNoIndex = 0x7fffffff;
 inline constexpr int64_t kMaxIndexed = kNoIndex;  // points of one cloud
 
-// How many leaves and groups an index over n points has.
+// How many leaves, of `leaf` points, and groups an index over n points has.
 struct IndexLayout {
   static constexpr int kMaxLevels = 8;
   int64_t leaves = 0;
@@ -27,7 +27,7 @@ struct IndexLayout {
   int levels = 0;
   int64_t level_begin[kMaxLevels] = {};  // first group of each level; level 0 holds the leaves' boxes
 
-  explicit IndexLayout(int64_t n) : leaves((n + kLeaf - 1) / kLeaf) {
+  explicit IndexLayout(int64_t n, int64_t leaf = kLeaf) : leaves((n + leaf - 1) / leaf) {
     int64_t members = leaves;
     do {
       level_begin[levels++] = groups;
