@@ -213,8 +213,8 @@ BlockSegment<T> split_blocks(BlockSegment<T>* segment) {
                               count - left,
                               segment->cloud,
                               segment->first_block + left / kBlock};
-  *segment = {segment->points,   segment->spare + right, segment->keys + right,   stride, left,
-              segment->cloud, segment->first_block};
+  *segment = {segment->points, segment->spare + right, segment->keys + right, stride, left,
+              segment->cloud,  segment->first_block};
   return other;
 }
 

@@ -16,8 +16,15 @@ struct QueryBlock {
   Vec<T> dist2[kVecs];  // at most the largest finite number, -1 in padding: farther ones are not looked for
   Vec<T> index[kVecs];  // as bits
   T bound;              // the largest of dist2
+  T low[3], high[3];    // their box
 
-  void start(const T* block, T largest) {
+  void box(Vec<T>* lows, Vec<T>* highs) const {
+    for (int a = 0; a < 3; ++a) lows[a] = Vec<T>::fill(low[a]), highs[a] = Vec<T>::fill(high[a]);
+  }
+
+  void start(const T* block, const T* box) {
+    for (int a = 0; a < 3; ++a) low[a] = box[a * kFan], high[a] = box[(a + 3) * kFan];
+    const T largest = sizeof(T) == 4 ? T(__FLT_MAX__) : T(__DBL_MAX__);
     bound = largest;
     for (int v = 0; v < kVecs; ++v) {
       for (int a = 0; a < 3; ++a) at[v][a] = Vec<T>::load(block + a * kBlock + v * Vec<T>::kWidth);
@@ -58,8 +65,8 @@ struct QueryBlock {
     return last;
   }
 
-  // Looks at all targets of a block. False if none is an answer.
-  bool look(const T* block) {
+  // Looks at all targets of a block.
+  void look(const T* block) {
     Vec<T> least[kVecs], where[kVecs];
     for (int v = 0; v < kVecs; ++v) {
       least[v] = Vec<T>::fill(__builtin_inf());
@@ -85,7 +92,23 @@ struct QueryBlock {
       farthest = Vec<T>::max(dist2[v], farthest);
     }
     if (changed) bound = farthest.reduce_max();
-    return changed;
+  }
+
+  // Writes the answers of the queries, which are those of `block`. One whose distances all overflow gets `lowest`.
+  void write(const T* block, int32_t lowest, T* out_dist2, int64_t* out_index) const {
+    T found[kBlock], indices[kBlock];
+    for (int v = 0; v < kVecs; ++v) {
+      dist2[v].store(found + v * Vec<T>::kWidth);
+      index[v].store(indices + v * Vec<T>::kWidth);
+    }
+    for (int i = 0; i < kBlock; ++i) {
+      const int32_t row = from_lane(block[3 * kBlock + i]);
+      if (row == kNoIndex) break;
+      const int32_t nearest = from_lane(indices[i]);
+      const bool overflows = nearest == kNoIndex;
+      out_dist2[row] = overflows ? T(__builtin_inf()) : found[i];
+      out_index[row] = overflows ? lowest : nearest;
+    }
   }
 
   static Vec<T> lower_index(uint32_t ties, Vec<T> where, Vec<T> index) {
@@ -100,12 +123,11 @@ struct QueryBlock {
   }
 };
 
-#ifdef NN_COUNT
-long nn_looks, nn_admits, nn_groups, nn_blocks;
-#define CNT(x) (++x)
-#else
-#define CNT(x)
-#endif
+template <typename T>
+struct NearBox {
+  T dist2;
+  int32_t i;  // in its group
+};
 
 template <typename T>
 struct NearGroup {
@@ -115,27 +137,58 @@ struct NearGroup {
   int64_t number;
 };
 
-// How many members the groups of each level have together.
+// How many members the groups of each level have together, and the lowest index of all.
 template <typename T>
 struct Members {
   int64_t of_level[IndexLayout::kMaxLevels];
+  int32_t lowest = kNoIndex;
   explicit Members(const BlockTree<T>& tree) {
     int64_t members = (*tree.count + kBlock - 1) / kBlock;
     for (int level = 0; level < tree.layout.levels; ++level) {
       of_level[level] = members;
       members = (members + kFan - 1) / kFan;
     }
+    const int top = tree.layout.levels - 1;
+    const int32_t* least = tree.least + tree.layout.level_begin[top] * kFan;
+    for (int64_t i = 0; i < of_level[top]; ++i) lowest = least[i] < lowest ? least[i] : lowest;
   }
 };
 
-// Depth first, nearest box first; starts in block `home`, and returns the last block with an answer.
+// The block whose box's centre is near that of the queries: in each group, the way to the nearest centre.
 template <typename T>
-int64_t search_blocks(const BlockTree<T>& targets, const Members<T>& members, const Vec<T>* low, const Vec<T>* high,
-                      int64_t home, QueryBlock<T>& queries) {
+int64_t nearest_centre(const BlockTree<T>& targets, const Members<T>& members, const QueryBlock<T>& queries) {
+  Vec<T> low[3], high[3];
+  queries.box(low, high);
+  int64_t number = 0;
+  for (int level = targets.layout.levels - 1; level >= 0; --level) {
+    const int64_t group = targets.layout.level_begin[level] + number;
+    const T* boxes = targets.boxes + group * 6 * kFan;
+    const Vec<T> count = Vec<T>::fill(T(members.of_level[level] - number * kFan)), inf = Vec<T>::fill(__builtin_inf());
+    Vec<T> least = inf, where = Vec<T>::fill(0);
+    for (int i = 0; i < kFan; i += Vec<T>::kWidth) {
+      Vec<T> d[3];
+      for (int a = 0; a < 3; ++a) {
+        d[a] = (Vec<T>::load(boxes + a * kFan + i) - high[a]) - (low[a] - Vec<T>::load(boxes + (a + 3) * kFan + i));
+      }
+      const Vec<T> ramp = Vec<T>::load(kRamp<T>.value + i);
+      const Vec<T> from = Vec<T>::where_less(ramp, count, distance2<T>(d[0], d[1], d[2]), inf);
+      where = Vec<T>::where_less(from, least, ramp, where);
+      least = Vec<T>::min(from, least);
+    }
+    const Vec<T> all = Vec<T>::fill(least.reduce_min());
+    number = number * kFan + int64_t(select(equal(least, all), where, Vec<T>::fill(kFan - 1)).reduce_min());
+  }
+  return number;
+}
+
+// Depth first, nearest box first, after a look at the block with the nearest centre, which leaves little to search.
+template <typename T>
+void search_blocks(const BlockTree<T>& targets, const Members<T>& members, QueryBlock<T>& queries) {
   const auto block = [&](int64_t number) { return targets.blocks + number * kBlockRows * kBlock; };
-  queries.look(block(home));
-  CNT(nn_looks);
-  const int64_t first = home;
+  const int64_t first = nearest_centre(targets, members, queries);
+  queries.look(block(first));
+  Vec<T> low[3], high[3];
+  queries.box(low, high);
   NearGroup<T> stack[IndexLayout::kMaxLevels * kFan];
   stack[0] = {0, targets.layout.levels - 1, -1, 0};
   for (int size = 1; size > 0;) {
@@ -144,10 +197,8 @@ int64_t search_blocks(const BlockTree<T>& targets, const Members<T>& members, co
     const int64_t group = targets.layout.level_begin[visit.level] + visit.number;
     if (visit.level + 1 < targets.layout.levels) {
       const int64_t parent = targets.layout.level_begin[visit.level + 1] + visit.number / kFan;
-      CNT(nn_admits);
       if (!queries.admits(targets.boxes + parent * 6 * kFan + visit.number % kFan, visit.least)) continue;
     }
-    CNT(nn_groups);
     const T* boxes = targets.boxes + group * 6 * kFan;
     const int32_t* least = targets.least + group * kFan;
     const int64_t begin = visit.number * kFan, count = members.of_level[visit.level] - begin;
@@ -155,7 +206,7 @@ int64_t search_blocks(const BlockTree<T>& targets, const Members<T>& members, co
     uint32_t near = near_boxes(boxes, low, high, queries.bound, d);
     if (count < kFan) near &= (uint32_t(1) << count) - 1;
     if (visit.level == 0 && first / kFan == visit.number) near &= ~(uint32_t(1) << first % kFan);
-    struct { T dist2; int32_t i; } order[kFan];
+    NearBox<T> order[kFan];
     int found = 0;
     for (; near; near &= near - 1) {
       const int i = __builtin_ctz(near);
@@ -165,56 +216,29 @@ int64_t search_blocks(const BlockTree<T>& targets, const Members<T>& members, co
     }
     if (visit.level > 0) {
       while (found > 0) {
-        const auto next = order[--found];
+        const NearBox<T> next = order[--found];
         stack[size++] = {next.dist2, visit.level - 1, least[next.i], begin + next.i};
       }
       continue;
     }
     for (int n = 0; n < found && order[n].dist2 <= queries.bound; ++n) {
       const int i = order[n].i;
-      CNT(nn_admits);
       if (!queries.admits(boxes + i, least[i])) continue;
-      CNT(nn_looks);
-      if (queries.look(block(begin + i))) home = begin + i;
+      queries.look(block(begin + i));
     }
   }
-  return home;
 }
 
 template <typename T>
 void nearest_of_blocks(const BlockTree<T>& queries, const BlockTree<T>& targets, int64_t first, int64_t last, T* dist2,
                        int64_t* index) {
-  const T largest = sizeof(T) == 4 ? T(__FLT_MAX__) : T(__DBL_MAX__);
   const Members<T> members(targets);
-  const int32_t* least = targets.least + targets.layout.level_begin[targets.layout.levels - 1] * kFan;
-  int32_t lowest = least[0];
-  for (int64_t i = 1; i < members.of_level[targets.layout.levels - 1]; ++i) lowest = least[i] < lowest ? least[i] : lowest;
   QueryBlock<T> block;
-  int64_t home = 0;
   for (int64_t number = first; number < last; ++number) {
-    CNT(nn_blocks);
     const T* points = queries.blocks + number * kBlockRows * kBlock;
-    const T* box = queries.boxes + number / kFan * 6 * kFan + number % kFan;
-    Vec<T> low[3], high[3];
-    for (int a = 0; a < 3; ++a) {
-      low[a] = Vec<T>::fill(box[a * kFan]);
-      high[a] = Vec<T>::fill(box[(a + 3) * kFan]);
-    }
-    block.start(points, largest);
-    home = search_blocks(targets, members, low, high, home, block);
-    T found[kBlock], indices[kBlock];
-    for (int v = 0; v < QueryBlock<T>::kVecs; ++v) {
-      block.dist2[v].store(found + v * Vec<T>::kWidth);
-      block.index[v].store(indices + v * Vec<T>::kWidth);
-    }
-    for (int i = 0; i < kBlock; ++i) {
-      const int32_t row = from_lane(points[3 * kBlock + i]);
-      if (row == kNoIndex) break;
-      const int32_t nearest = from_lane(indices[i]);
-      const bool overflows = nearest == kNoIndex;  // every distance
-      dist2[row] = overflows ? T(__builtin_inf()) : found[i];
-      index[row] = overflows ? lowest : nearest;
-    }
+    block.start(points, queries.boxes + number / kFan * 6 * kFan + number % kFan);
+    search_blocks(targets, members, block);
+    block.write(points, members.lowest, dist2, index);
   }
 }
 

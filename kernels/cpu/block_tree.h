@@ -9,7 +9,7 @@
 
 namespace pcgen {
 
-inline constexpr int64_t kBlock = 16;      // points of a block
+inline constexpr int64_t kBlock = 16;     // points of a block
 inline constexpr int64_t kBlockRows = 4;  // x, y, z and the bits of the original index
 
 // The trees of a batch of clouds, all with memory for n points.
@@ -30,9 +30,9 @@ struct BlockTree {
 // A subtree still to be built. It owns padded_block(count) places of each array and never touches others.
 template <typename T>
 struct BlockSegment {
-  T* points;       // rows as in a block, `stride` apart; ascending index
-  T* spare;        // the same, where a split puts the right part
-  T* keys;         // scratch
+  T* points;  // rows as in a block, `stride` apart; ascending index
+  T* spare;   // the same, where a split puts the right part
+  T* keys;    // scratch
   int64_t stride;
   int64_t count;
   int64_t cloud;

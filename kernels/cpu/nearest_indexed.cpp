@@ -19,15 +19,18 @@ extern const BlockLevel block_avx2, block_avx512;
 
 namespace {
 
-constexpr int64_t kIndexFrom = 768;  // points of the smaller cloud, measured
+// Points of the smaller cloud. Measured on 32 pairs of clouds of 512, 768 and 2048 points: exhaustive search takes 1.1,
+// 1.3 and 2.1 times as long on surfaces, 0.9, 1.0 and 1.5 to 1.6 times on what is worst for trees here (points filling
+// space, a grid full of ties, 1 % outliers).
+constexpr int64_t kIndexFrom = 768;
 
 // With this many pairs each is a task of its own, whose trees stay in the second-level cache; fewer pairs share every
 // step among the threads. A constant: the number of threads changes neither the result nor the memory.
 constexpr int64_t kPairsAsTasks = 32;
 constexpr int64_t kPairPoints = 65536;  // of one cloud of such a pair, at most
 
-constexpr int64_t kSubtrees = 64;         // wanted before they are built in parallel
-constexpr int64_t kSmallSubtree = 4096;   // never split for that purpose
+constexpr int64_t kSubtrees = 64;        // wanted before they are built in parallel
+constexpr int64_t kSmallSubtree = 4096;  // never split for that purpose
 constexpr int64_t kBlocksPerTask = 64;
 
 const BlockLevel& block_level() {
@@ -76,9 +79,8 @@ class Trees {
     for_each(parallel_for, batch, [&](int64_t b) { segments_[b] = collect(only(clouds, b), b); });
     std::erase_if(segments_, [](const BlockSegment<T>& segment) { return segment.count == 0; });
     split_for_threads(parallel_for);
-    for_each(parallel_for, segments_.size(), [&](int64_t s) {
-      block_kernels<T>().grow(segments_[s], view().cloud(segments_[s].cloud));
-    });
+    for_each(parallel_for, segments_.size(),
+             [&](int64_t s) { block_kernels<T>().grow(segments_[s], view().cloud(segments_[s].cloud)); });
     for_each(parallel_for, batch, [&](int64_t b) { join_boxes(view().cloud(b)); });
   }
 

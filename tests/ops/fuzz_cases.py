@@ -15,9 +15,9 @@ from torch import Tensor
 from pcgen import ops
 
 DTYPES = [torch.float32] * 6 + [torch.float64] * 2 + [torch.float16, torch.bfloat16]
-# Around the sizes of vectors, leaves and chunks, and where the spatial index begins.
+# Around the sizes of vectors, leaves and chunks, and where nearest builds trees.
 EDGES = [0, 1, 2, 3, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 511, 512, 513]
-INDEXED = 2048
+INDEXED = 768
 
 
 @dataclass(frozen=True)

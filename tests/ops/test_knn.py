@@ -186,6 +186,38 @@ def test_nearest_of_large_clouds_equals_reference(make):
     assert_nearest_equals_reference(x, y, torch.tensor([2000]), torch.tensor([0]))
 
 
+@pytest.mark.parametrize("n", [768, 769, 783, 785, 1023, 1025, 4097])  # around blocks of 16 and groups of 16 and 256
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_nearest_equals_reference_around_the_sizes_of_blocks_and_groups(n, dtype):
+    for make in (uniform, grid):
+        x, y = make(n)[None].to(dtype), make(800, seed=5)[None].to(dtype)
+        if dtype == torch.float64:  # so few digits that the reference is exact too
+            x, y = x.mul(2**20).round(), y.mul(2**20).round()
+        assert_nearest_equals_reference(x, y)
+
+
+@pytest.mark.parametrize("make", CLOUDS)
+def test_nearest_of_many_pairs_equals_reference(make):
+    lengths = torch.tensor([0, 1, 15, 16, 17, 31, 33, 255, 256, 257, 511, 513, 767, 799, 800, 801] * 2 + [-1, 700])
+    x = with_bad_points(torch.stack([make(800, seed) for seed in range(len(lengths))]))
+    y = torch.stack([make(790, seed) for seed in range(50, 50 + len(lengths))])
+    assert_nearest_equals_reference(x, y)
+    assert_nearest_equals_reference(x, y, lengths, lengths.flip(0))
+
+
+def test_nearest_of_queries_at_equal_distance_from_all_targets():
+    shell = torch.nn.functional.normalize(uniform(1500), dim=1)[None]
+    assert_nearest_equals_reference(1e-3 * uniform(900, seed=1)[None], shell)
+    assert_nearest_equals_reference(torch.zeros(1, 900, 3), shell)
+
+
+def test_nearest_of_some_queries_whose_distances_overflow():
+    x, y = uniform(900)[None], uniform(800, seed=1)[None]
+    x[0, ::50] *= 1e30
+    y[0, 7::90] *= 1e30
+    assert_nearest_equals_reference(x, y)
+
+
 def test_overflowing_distances_still_have_neighbors():
     points = torch.full((1, 40, 3), 3e38)
     points[0, 0] = torch.nan
