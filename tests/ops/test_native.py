@@ -22,7 +22,8 @@ generator = torch.Generator().manual_seed(0)
 x, y = (torch.randn(3, n, 3, generator=generator) for n in (500, 1700))
 ties = (2 * y).round()
 pairs = [(x, y), (y, y.flip(1)), (y.double(), ties.double()), (ties, ties.flip(1))]
-print(_native.status().simd, [nearest(*pair).index.sum().item() for pair in pairs], farthest_point_sample(y, 300).tolist())
+found = [nearest(*pair).index.sum().item() for pair in pairs]
+print(_native.status().simd, found, farthest_point_sample(y, 300).tolist())
 """
 
 
