@@ -2,6 +2,7 @@
 
     python benchmarks/bm_chamfer.py
     python benchmarks/bm_chamfer.py --threads 1 --repeats 11
+    python benchmarks/bm_chamfer.py --cases robust
 
 Peers from PyPI: scipy, pykdtree, point-cloud-utils; pytorch3d and torch.cdist take part where they can be imported.
 """
@@ -15,7 +16,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from clouds import medians
+from clouds import hard_clouds, medians
 from torch import Tensor
 
 from pcgen.ops import _native, chamfer_distance
@@ -90,12 +91,27 @@ PEERS: dict[str, Callable[[], Measure]] = {
 }
 DIFFERENTIABLE = ("torch.cdist", "pytorch3d")
 CASES = [(32, 2048), (1, 2048), (1, 16384)]
+ROBUST_CASES = [(32, 2048), (1, 16384)]
+
+
+def robust(repeats: int, threads: int) -> None:
+    """How long pairs of clouds take that are hard for a tree, as a multiple of the first kind, which is easy."""
+    print(f"{'hard clouds, forward':<28}{'pcgen':>9}   of the first")
+    for batch, n in ROBUST_CASES:
+        calls = {}
+        for kinds in zip(*(hard_clouds(n, seed) for seed in range(2 * batch)), strict=True):
+            clouds = torch.stack([cloud for _, cloud in kinds])
+            calls[kinds[0][0]] = partial(chamfer_distance, clouds[:batch], clouds[batch:])
+        found = medians(calls, repeats, threads)
+        for name, ms in found.items():
+            print(f"{f'{batch} x {n} {name}':<28}{ms:>9.2f}{ms / found['surface']:>12.1f}x")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of torch and scipy")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--cases", choices=["speed", "robust", "all"], default="all")
     arguments = parser.parse_args()
 
     peers: dict[str, Measure] = {}
@@ -106,7 +122,7 @@ def main() -> None:
             print(f"{name} left out: {error}")
     print(f"threads {arguments.threads}, SIMD {_native.status().simd}, medians of {arguments.repeats}, ms")
     print(f"{'case':<28}{'pcgen':>9}   {'peer':<18}{'ms':>10}{'ratio':>9}")
-    for batch, n in CASES:
+    for batch, n in CASES if arguments.cases != "robust" else []:
         x, y = surfaces(batch, n, 0), surfaces(batch, n, 1)
         forward = {"pcgen": chamfer_distance, **peers}
         backward = {name: with_backward(forward[name]) for name in ("pcgen", *DIFFERENTIABLE) if name in forward}
@@ -116,6 +132,8 @@ def main() -> None:
             for name in (name for name in measures if name != "pcgen"):
                 case, ratio = f"{batch} x {n} {kind}", found[name] / found["pcgen"]
                 print(f"{case:<28}{found['pcgen']:>9.2f}   {name:<18}{found[name]:>10.2f}{ratio:>8.1f}x")
+    if arguments.cases != "speed":
+        robust(arguments.repeats, arguments.threads)
 
 
 if __name__ == "__main__":
