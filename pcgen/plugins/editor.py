@@ -21,11 +21,13 @@ _LABELLED = 2000  # edits measured per round
 
 
 class EditorPlugin(FramedPlugin):
-    """``w' = w + Σ_k (a'_k − a_k) d_k(w, a, a')``: a learnt direction per attribute, times its change.
+    """``w' = w + Σ_k (a'_k − a_k) d_k(w, a, a')``: a learnt direction per feature, times its change.
 
-    It is trained through a frozen reader ``r``: ``|r(w') − a'|²`` makes the edit reach the requested values and hold
-    the others, a cycle term makes the edit back to ``a`` end where it began, and a small weight on the step keeps what
-    no value asks to change. Where values do not change nothing moves, by construction.
+    Attributes with levels have a feature for each, see :class:`~pcgen.plugins.reading.ValueScale`. The editor is
+    trained through a frozen reader ``r``: ``|r(w') − a'|²`` (a cross-entropy where there are levels) makes the edit
+    reach the requested values and hold the others, a cycle term makes the edit back to ``a`` end where it began, and a
+    small weight on the step keeps what no value asks to change. Where values do not change nothing moves, by
+    construction.
 
     A network that is trained against another one finds where that one errs. So, if ``fit`` is given ``measure``, edits
     are decoded and measured in a few rounds; the reader learns from them, and the editor goes on with that reader.
@@ -50,8 +52,8 @@ class EditorPlugin(FramedPlugin):
     method: ClassVar[str] = "editor"
     rounds = 3
 
-    def _core(self, dims: int, attributes: int) -> Directions:
-        return Directions(dims, attributes, self.hidden)
+    def _core(self, dims: int, features: int) -> Directions:
+        return Directions(dims, features, self.hidden)
 
     def _learn(
         self, latents: Tensor, white: Tensor, standard: Tensor, labelled: Tensor, measure: Measure | None
@@ -63,13 +65,14 @@ class EditorPlugin(FramedPlugin):
             assert measure is not None
             with torch.no_grad():
                 rows = torch.randperm(len(white), generator=self._generator)[:_LABELLED]
-                current, target = self._requests(white[rows])
-                edited = net.whitening.move(latents[rows], self._step(white[rows], current, target))
+                current, target, _ = self._requests(white[rows])
+                has, wanted = net.scale.features(current), net.scale.features(target)
+                edited = net.whitening.move(latents[rows], self._step(white[rows], has, wanted))
                 measured, measurable = measure(edited)
             seen = torch.cat([seen, net.whitening(edited)])
             known = torch.cat([known, measurable])
             values = torch.cat([values, net.scale(measured).where(measurable, 0.0)])
-            net.reader.requires_grad_(True).fit(seen, values, known, self.schedule, self._generator)
+            net.reader.requires_grad_(True).fit(seen, values, known, net.scale, self.schedule, self._generator)
             self._train(white)
 
     def _train(self, white: Tensor) -> None:
@@ -77,17 +80,22 @@ class EditorPlugin(FramedPlugin):
         net.reader.requires_grad_(False)
 
         def loss(rows: Tensor, _: float) -> Tensor:
-            current, target = self._requests(white[rows])
-            step = net.core(white[rows], current, target)
+            current, target, counts = self._requests(white[rows])
+            has, wanted = net.scale.features(current), net.scale.features(target)
+            step = net.core(white[rows], has, wanted)
             edited = white[rows] + step
-            missed = (net.reader(edited) - target).square().sum(1)
-            cycle = (step + net.core(edited, target, current)).square().sum(1)
+            missed = (net.scale.misread(net.reader(edited), target) * counts).sum(1)
+            cycle = (step + net.core(edited, wanted, has)).square().sum(1)
             return (missed + _CYCLE * cycle + _SIZE * step.square().sum(1)).mean()
 
         minimise(net.core, len(white), loss, self.schedule, self._generator)
 
-    def _requests(self, white: Tensor) -> tuple[Tensor, Tensor]:
-        """What the codes have, and what to ask of them: one attribute or several, half from shapes, half anywhere."""
+    def _requests(self, white: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What codes have, what to ask of them, and what an edit is judged by.
+
+        Asked for is one attribute or several, half from other shapes, half anywhere. It is judged by the attributes
+        that mean something after the edit, and did before it or are asked for.
+        """
         net, generator = self.net, self._generator
         current = net.read(white)
         count, attributes = current.shape
@@ -99,7 +107,8 @@ class EditorPlugin(FramedPlugin):
         low, high = rows.aminmax(dim=0)
         anywhere = low + (high - low) * torch.rand(count, attributes, generator=generator)
         shown = torch.rand(count, attributes, generator=generator) < 0.5
-        return current, torch.where(mask, some.where(shown | net.scale.whole, anywhere), current)
+        target = net.scale.void(torch.where(mask, some.where(shown | net.scale.whole, anywhere), current))
+        return current, target, net.scale.meaningful(target) & (mask | net.scale.meaningful(current))
 
     def _step(self, white: Tensor, current: Tensor, target: Tensor) -> Tensor:
         return self.net.core(white, current, target)

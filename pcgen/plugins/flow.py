@@ -53,13 +53,14 @@ class FlowPlugin(FramedPlugin):
     ) -> None:
         super().__init__(specs, seed=seed, schedule=schedule, hidden=hidden)
 
-    def _core(self, dims: int, attributes: int) -> Couplings:
-        return Couplings(dims, 2 * attributes, layers=6, hidden=self.hidden, depth=3, affine=True)
+    def _core(self, dims: int, features: int) -> Couplings:
+        return Couplings(dims, 2 * features, layers=6, hidden=self.hidden, depth=3, affine=True)
 
     def _learn(
         self, latents: Tensor, white: Tensor, standard: Tensor, labelled: Tensor, measure: Measure | None
     ) -> None:
-        generator = self._generator
+        generator, features = self._generator, self.net.scale.features(standard)
+        labelled = labelled | ~self.net.scale.meaningful(standard)
 
         def loss(rows: Tensor, progress: float) -> Tensor:
             given = labelled[rows]
@@ -67,30 +68,31 @@ class FlowPlugin(FramedPlugin):
                 part = torch.rand(len(rows), 1, generator=generator)
                 some = torch.rand(given.shape, generator=generator) < 0.5
                 given = given & ((part < _ALL) | (some & (part < _ALL + _SOME)))
-            u, log_det = self._transform(white[rows], standard[rows], given)
+            u, log_det = self._transform(white[rows], features[rows], self.net.scale.per_feature(given))
             return (u.square().sum(1) / 2 - log_det).mean()
 
         minimise(self.net.core, len(white), loss, self.schedule, generator)
 
-    def _transform(self, white: Tensor, standard: Tensor, given: Tensor) -> tuple[Tensor, Tensor]:
-        return self.net.core(white, _context(standard, given))
+    def _transform(self, white: Tensor, features: Tensor, given: Tensor) -> tuple[Tensor, Tensor]:
+        return self.net.core(white, _context(features, given))
 
     def _step(self, white: Tensor, current: Tensor, target: Tensor) -> Tensor:
         every = torch.ones_like(current, dtype=torch.bool)
         u, _ = self._transform(white, current, every)
         return self._inverse(u, target, every) - white
 
-    def _inverse(self, u: Tensor, standard: Tensor, given: Tensor) -> Tensor:
+    def _inverse(self, u: Tensor, features: Tensor, given: Tensor) -> Tensor:
         flow = self.net.core
         assert isinstance(flow, Couplings)
-        return flow.inverse(u, _context(standard, given))
+        return flow.inverse(u, _context(features, given))
 
     def sample(self, count: int, values: Tensor, mask: Tensor, *, seed: int = 0) -> Tensor:
         """Values that are not given are drawn from their joint distribution with those that are, then the style."""
         net, generator = self.net, torch.Generator().manual_seed(seed)
         standard = net.joint.sample(net.scale(repeated(values, count)), repeated(mask, count), generator)
         u = torch.randn(count, net.whitening.dims, generator=generator)
-        return net.whitening.place(self._inverse(u, standard, torch.ones_like(standard, dtype=torch.bool)))
+        features = net.scale.features(standard)
+        return net.whitening.place(self._inverse(u, features, torch.ones_like(features, dtype=torch.bool)))
 
     def log_prob(self, latents: Tensor, values: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Exact log-density of the whitened code given the masked values."""
@@ -98,10 +100,11 @@ class FlowPlugin(FramedPlugin):
         if values is None or mask is None:
             values = latents.new_zeros(len(latents), len(self.specs))
             mask = torch.zeros_like(values, dtype=torch.bool)
-        u, log_det = self._transform(net.whitening(latents), net.scale(values), mask)
+        features = net.scale.features(net.scale(values).where(mask, 0.0))
+        u, log_det = self._transform(net.whitening(latents), features, net.scale.per_feature(mask))
         return log_det - (u.square().sum(1) + u.shape[1] * math.log(2 * math.pi)) / 2
 
 
-def _context(standard: Tensor, given: Tensor) -> Tensor:
-    """Values with zeros where they are hidden, and which those are."""
-    return torch.cat([standard.where(given, 0.0), given.to(standard)], dim=1)
+def _context(features: Tensor, given: Tensor) -> Tensor:
+    """Features with zeros where they are hidden, and which those are."""
+    return torch.cat([features.where(given, 0.0), given.to(features)], dim=1)

@@ -47,13 +47,15 @@ class FlowMatchingPlugin(FramedPlugin):
     method: ClassVar[str] = "flow_matching"
     steps = 4
 
-    def _core(self, dims: int, attributes: int) -> Directions:
-        return Directions(dims, attributes, self.hidden, extra=1)
+    def _core(self, dims: int, features: int) -> Directions:
+        return Directions(dims, features, self.hidden, extra=1)
 
     def _learn(
         self, latents: Tensor, white: Tensor, standard: Tensor, labelled: Tensor, measure: Measure | None
     ) -> None:
         generator, attributes = self._generator, standard.shape[1]
+        scale = self.net.scale
+        features = scale.features(standard)
 
         def loss(rows: Tensor, _: float) -> Tensor:
             others = torch.randint(len(white), (len(rows),), generator=generator)
@@ -61,8 +63,9 @@ class FlowMatchingPlugin(FramedPlugin):
             if torch.rand((), generator=generator) < 0.8:
                 free = one_hot(torch.randint(attributes, (), generator=generator), attributes).bool()
             start, end = white[rows], white[others]
-            before, after = standard[rows], standard[others]
-            held = torch.cdist(before[:, ~free], after[:, ~free]).square()
+            before, after = features[rows], features[others]
+            stays = ~scale.per_feature(free)
+            held = torch.cdist(before[:, stays], after[:, stays]).square()
             plan = transport_plan(torch.cdist(start, end).square() + _HELD * held)
             partner = torch.multinomial(plan, 1, generator=generator)[:, 0]
             end, after = end[partner], after[partner]

@@ -28,7 +28,7 @@ class Frame(nn.Module):
         super().__init__()
         self.whitening = Whitening(latent_dim, kept)
         self.scale = ValueScale(specs)
-        self.reader = Reader(kept, len(specs))
+        self.reader = Reader(kept, self.scale)
         self.joint = JointValues(rows, len(specs))
         self.register_buffer("anchors", torch.zeros(rows, kept))  # whitened codes of the joint's rows
         self.anchors: Tensor
@@ -51,7 +51,7 @@ class Frame(nn.Module):
         self.whitening = whitening
         self.scale.fit(values, labelled)
         white, standard = self.whitening(latents), self.scale(values)
-        self.reader.fit(white, standard, labelled, schedule, generator)
+        self.reader.fit(white, standard, labelled, self.scale, schedule, generator)
         with torch.no_grad():
             complete = torch.where(labelled, standard, self.read(white))
         kept = torch.randperm(len(white), generator=generator)[: len(self.anchors)]
@@ -61,7 +61,8 @@ class Frame(nn.Module):
 
     def read(self, white: Tensor) -> Tensor:
         """Standardised values ``[B, K]`` of whitened codes, settled on levels where there are levels."""
-        return self.scale(self.scale.settle(self.scale.invert(self.reader(white))))
+        standard = self.scale.from_features(self.reader(white))
+        return self.scale.void(self.scale(self.scale.settle(self.scale.invert(standard))))
 
     def log_prob(self, white: Tensor) -> Tensor:
         """Log-density ``[B]`` of whitened codes under the standard normal."""
@@ -89,8 +90,8 @@ class FramedPlugin(NetworkPlugin):
         self.hidden = hidden
 
     @abstractmethod
-    def _core(self, dims: int, attributes: int) -> nn.Module:
-        """The untrained network for W whitened coordinates and K attributes."""
+    def _core(self, dims: int, features: int) -> nn.Module:
+        """The untrained network for W whitened coordinates and F features of attributes."""
 
     @abstractmethod
     def _learn(
@@ -100,14 +101,14 @@ class FramedPlugin(NetworkPlugin):
 
     @abstractmethod
     def _step(self, white: Tensor, current: Tensor, target: Tensor) -> Tensor:
-        """Whitened step ``[B, W]`` from codes that have the current values to codes that have the target ones."""
+        """Whitened step ``[B, W]`` from codes with the current features ``[B, F]`` to codes with the target ones."""
 
     def options(self) -> dict[str, Any]:
         """Constructor arguments that a loaded plugin needs."""
         return {"hidden": self.hidden}
 
     def _build(self, **sizes: int) -> Frame:
-        return Frame(self.specs, self._core(sizes["kept"], len(self.specs)), **sizes)
+        return Frame(self.specs, self._core(sizes["kept"], ValueScale(self.specs).num_features), **sizes)
 
     def _sizes(self, net: nn.Module) -> dict[str, int]:
         whitening, rows = self.net.whitening, len(self.net.anchors)
@@ -151,8 +152,9 @@ class FramedPlugin(NetworkPlugin):
         net = self.net
         white = net.whitening(latents)
         current = net.read(white)
-        target = torch.where(mask, current + strength * (net.scale(values) - current), current)
-        moved = net.whitening.move(latents, self._step(white, current, target))
+        wanted = net.scale.void(torch.where(mask, net.scale(values), current))
+        has, target = net.scale.features(current), net.scale.features(wanted)
+        moved = net.whitening.move(latents, self._step(white, has, torch.lerp(has, target, strength)))
         # A step between equal values may round to something: untouched rows stay exactly as they are.
         return torch.where(mask.any(1, keepdim=True), moved, latents)
 
@@ -173,8 +175,8 @@ class FramedPlugin(NetworkPlugin):
     def log_prob(self, latents: Tensor, values: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Log-density of the whitened code under the standard normal.
 
-        Given values, by Bayes: ``p(w | a) = p(w) p(a | w) / p(a)``, with the reader's own error for ``p(a | w)`` and
-        the joint distribution of values for ``p(a)``.
+        Given values, by Bayes: ``p(w | a) = p(w) p(a | w) / p(a)``, with the reader's own error, or its probability of
+        a level, for ``p(a | w)`` and the joint distribution of values for ``p(a)``.
         """
         net = self.net
         white = net.whitening(latents)
@@ -182,33 +184,35 @@ class FramedPlugin(NetworkPlugin):
         if values is None or mask is None:
             return log_density
         standard = net.scale(values)
-        error = (standard - net.reader(white)).where(mask, 0.0) / net.reader.error
-        likelihood = (-error.square() / 2 - net.reader.error.log() - math.log(2 * math.pi) / 2).where(mask, 0.0).sum(1)
+        wrong = net.scale.misread(net.reader(white), standard.where(mask, 0.0))
+        gaussian = -wrong / net.reader.error**2 / 2 - net.reader.error.log() - math.log(2 * math.pi) / 2
+        levels = torch.tensor([bool(levels) for levels in net.scale.levels])
+        likelihood = torch.where(levels, -wrong, gaussian).where(mask, 0.0).sum(1)
         return log_density + likelihood - net.joint.log_prob(standard, mask)
 
 
 class Directions(nn.Module):
-    """A direction per attribute, dependent on the code and on both values, times the change: no change, no step.
+    """A direction per feature, dependent on the code and on both values, times the change: no change, no step.
 
     Args:
         dims: whitened coordinates W.
-        attributes: number of attributes K.
+        features: number of features F of the attributes.
         hidden: width of the network.
         extra: further inputs.
     """
 
-    def __init__(self, dims: int, attributes: int, hidden: int, extra: int = 0) -> None:
+    def __init__(self, dims: int, features: int, hidden: int, extra: int = 0) -> None:
         super().__init__()
         self.net = nn.Sequential(
-            nn.Linear(dims + 2 * attributes + extra, hidden),
+            nn.Linear(dims + 2 * features + extra, hidden),
             nn.SiLU(),
             nn.Linear(hidden, hidden),
             nn.SiLU(),
-            nn.Linear(hidden, dims * attributes),
+            nn.Linear(hidden, dims * features),
         )
 
     def forward(self, white: Tensor, current: Tensor, target: Tensor, *extra: Tensor) -> Tensor:
-        """Step or velocity ``[B, W]``."""
+        """Step or velocity ``[B, W]`` from current to target features ``[B, F]``."""
         directions = self.net(torch.cat([white, current, target, *extra], dim=1))
         directions = directions.view(len(white), current.shape[1], white.shape[1])
         return torch.einsum("bk,bkw->bw", target - current, directions)

@@ -70,9 +70,11 @@ def closed_loop(
         heard, measurable = measure(candidate)
         measurable = measurable & ~heard.isnan()
         off = torch.where(counts & measurable, (goal - heard) / scale, 0.0)
-        # What can no longer be measured, or is on the wrong level, counts as wrong by the whole range.
+        # What can no longer be measured, or is on the wrong level, counts as wrong by the whole range; if it was asked
+        # for, by more than all else together: armrests that go take their height with them.
         wrong = counts & (~measurable | (whole & (off.abs() * scale > 0.5)))
-        miss = torch.where(wrong, 1.0, torch.where(whole, 0.0, off.abs())).sum(1)
+        worst = torch.where(mask, 1.0 + len(scale), 1.0)
+        miss = torch.where(wrong, worst, torch.where(whole, 0.0, off.abs())).sum(1)
         better = miss < best_miss
         best = torch.where(better[:, None], candidate, best)
         best_miss = torch.where(better, miss, best_miss)

@@ -8,13 +8,23 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, one_hot
 
 from pcgen.plugins.network import Schedule, minimise
 from pcgen.spec import AttributeSpec
 
+_VOID = 0.05  # a level beside which fewer labels are known than this, over another level, has none
+_MOST_LEVELS = 12  # counts with more are numbers like any other
+
 
 class ValueScale(nn.Module):
-    """Values to zero mean and unit variance and back; levels of yes/no and count attributes are kept whole.
+    """Values to zero mean and unit variance and back, and the features that networks take.
+
+    The feature of a continuous attribute is its standardised value. A yes/no attribute or a count has one feature per
+    level: a chair on two legs does not lie half way between one on one leg and one on three.
+
+    Some levels leave another attribute without meaning, as the height of armrests where there are none. Which ones do
+    is learnt from where labels are missing; the standardised values of such attributes are taken as 0.
 
     Args:
         specs: the attributes, one per column.
@@ -22,10 +32,13 @@ class ValueScale(nn.Module):
 
     def __init__(self, specs: Sequence[AttributeSpec]) -> None:
         super().__init__()
+        self.levels = [_levels(spec) for spec in specs]
         self.register_buffer("mean", torch.zeros(len(specs)))
         self.register_buffer("deviation", torch.ones(len(specs)))
+        self.register_buffer("voids", torch.zeros(self.num_features, len(specs), dtype=torch.bool))
         self.mean: Tensor
         self.deviation: Tensor
+        self.voids: Tensor  # [F, K]: where feature f is 1, attribute k means nothing
         self.whole = torch.tensor([spec.kind != "continuous" for spec in specs])
         self.low, self.high = (torch.tensor([getattr(spec, end) for spec in specs]) for end in ("low", "high"))
 
@@ -34,6 +47,12 @@ class ValueScale(nn.Module):
         for k, use in enumerate(labelled.T):
             column = values[use, k]
             self.mean[k], self.deviation[k] = column.mean(), column.std().clamp(min=1e-6)
+        shares = []
+        for k, levels in enumerate(self.levels):
+            has = [labelled[labelled[:, k] & (values[:, k] == self.low[k] + level)] for level in range(levels)]
+            share = torch.stack([rows.float().mean(0) for rows in has]) if levels else torch.ones(1, len(values.T))
+            shares.append(share < _VOID * share.nan_to_num(0.0).amax(0))
+        self.voids = torch.cat(shares)
 
     def forward(self, values: Tensor) -> Tensor:
         """Standardised values ``[B, K]``."""
@@ -43,44 +62,113 @@ class ValueScale(nn.Module):
         """Values ``[B, K]`` in the attributes' units."""
         return standard * self.deviation + self.mean
 
+    def meaningful(self, standard: Tensor) -> Tensor:
+        """Which attributes ``[B, K]`` mean something beside the levels that standardised values ``[B, K]`` have."""
+        return (self.features(standard) @ self.voids.float()) < 0.5
+
+    def void(self, standard: Tensor) -> Tensor:
+        """Standardised values ``[B, K]`` with 0 where an attribute means nothing."""
+        return standard.where(self.meaningful(standard), 0.0)
+
+    @property
+    def num_features(self) -> int:
+        """How many features the attributes have together."""
+        return sum(max(levels, 1) for levels in self.levels)
+
+    def features(self, standard: Tensor) -> Tensor:
+        """Features ``[B, F]`` of standardised values ``[B, K]``."""
+        columns = []
+        for k, levels in enumerate(self.levels):
+            column = standard[:, k : k + 1]
+            if levels:
+                column = one_hot(self._level(column[:, 0], k), levels).to(standard)
+            columns.append(column)
+        return torch.cat(columns, dim=1)
+
+    def from_features(self, features: Tensor) -> Tensor:
+        """Standardised values ``[B, K]`` of features ``[B, F]``: of each attribute with levels the likeliest one."""
+        columns = []
+        for k, part in enumerate(self._split(features)):
+            level = (part.argmax(dim=1) + self.low[k] - self.mean[k]) / self.deviation[k]
+            columns.append(level if self.levels[k] else part[:, 0])
+        return torch.stack(columns, dim=1)
+
+    def per_feature(self, per_attribute: Tensor) -> Tensor:
+        """``[..., K]`` to ``[..., F]``: every feature has what its attribute has."""
+        repeats = torch.tensor([max(levels, 1) for levels in self.levels], device=per_attribute.device)
+        return per_attribute.repeat_interleave(repeats, dim=-1)
+
+    def misread(self, features: Tensor, standard: Tensor) -> Tensor:
+        """How wrong features ``[B, F]`` are about standardised values ``[B, K]``, ``[B, K]``.
+
+        The squared error of a number; of an attribute with levels the cross-entropy, its features being logits.
+        """
+        columns = []
+        for k, part in enumerate(self._split(features)):
+            if self.levels[k]:
+                columns.append(cross_entropy(part, self._level(standard[:, k], k), reduction="none"))
+            else:
+                columns.append((part[:, 0] - standard[:, k]).square())
+        return torch.stack(columns, dim=1)
+
+    def _split(self, features: Tensor) -> tuple[Tensor, ...]:
+        return features.split([max(levels, 1) for levels in self.levels], dim=1)
+
+    def _level(self, column: Tensor, k: int) -> Tensor:
+        """Which level of attribute k standardised values ``[B]`` are nearest to, from 0."""
+        level = (column * self.deviation[k] + self.mean[k] - self.low[k]).round()
+        return level.clamp(0, self.levels[k] - 1).long()
+
     def settle(self, values: Tensor) -> Tensor:
         """Values ``[B, K]`` with those of yes/no and count attributes rounded to a level they can have."""
         return torch.where(self.whole, values.round().clamp(self.low, self.high), values)
 
 
+def _levels(spec: AttributeSpec) -> int:
+    """How many levels an attribute has; 0 for a number."""
+    levels = round(spec.high - spec.low) + 1
+    return levels if spec.kind != "continuous" and levels <= _MOST_LEVELS else 0
+
+
 class Reader(nn.Module):
-    """Reads standardised values off whitened codes: a linear map and a small network beside it.
+    """Reads features off whitened codes: a linear map and a small network beside it.
 
     Args:
         dims: whitened coordinates W.
-        attributes: number of attributes K.
+        scale: what the features are of.
         hidden: width of the network.
     """
 
-    def __init__(self, dims: int, attributes: int, hidden: int = 96) -> None:
+    def __init__(self, dims: int, scale: ValueScale, hidden: int = 96) -> None:
         super().__init__()
-        self.register_buffer("error", torch.ones(attributes))  # root mean square, where there are labels
+        features = scale.num_features
+        self.register_buffer("error", torch.ones(len(scale.levels)))  # root mean square of numbers, where labelled
         self.error: Tensor
-        self.linear = nn.Linear(dims, attributes)
+        self.linear = nn.Linear(dims, features)
         self.net = nn.Sequential(
-            nn.Linear(dims, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, attributes)
+            nn.Linear(dims, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, features)
         )
 
     def forward(self, white: Tensor) -> Tensor:
-        """Standardised values ``[B, K]`` of whitened codes ``[B, W]``."""
+        """Features ``[B, F]`` of whitened codes ``[B, W]``; of attributes with levels, logits."""
         return self.linear(white) + self.net(white)
 
     def fit(
-        self, white: Tensor, standard: Tensor, labelled: Tensor, schedule: Schedule, generator: torch.Generator
+        self,
+        white: Tensor,
+        standard: Tensor,
+        labelled: Tensor,
+        scale: ValueScale,
+        schedule: Schedule,
+        generator: torch.Generator,
     ) -> None:
-        """Least squares on the labelled entries."""
+        """Least :meth:`ValueScale.misread` of the labelled entries of standardised values ``[S, K]``."""
         target = torch.where(labelled, standard, 0.0)
 
         def loss(rows: Tensor, _: float) -> Tensor:
-            error = (self(white[rows]) - target[rows]).square() * labelled[rows]
-            return error.sum() / labelled[rows].sum()
+            return (scale.misread(self(white[rows]), target[rows]) * labelled[rows]).sum() / labelled[rows].sum()
 
         minimise(self, len(white), loss, schedule, generator)
         with torch.no_grad():
-            squares = (self(white) - target).square() * labelled
+            squares = scale.misread(self(white), target) * labelled
         self.error = (squares.sum(0) / labelled.sum(0)).sqrt().clamp(min=1e-3)

@@ -25,12 +25,12 @@ def flow():
 
 def test_flow_inverts_and_its_density_is_the_change_of_variables(flow):
     latents, values = problem(5, seed=2)
-    white, standard = flow.net.whitening(latents), flow.net.scale(values)
-    every = torch.ones_like(values, dtype=torch.bool)
-    u, _ = flow._transform(white, standard, every)
-    torch.testing.assert_close(flow._inverse(u, standard, every), white, atol=1e-5, rtol=1e-5)
+    white, features = flow.net.whitening(latents), flow.net.scale.features(flow.net.scale(values))
+    every, all_features = torch.ones_like(values, dtype=torch.bool), torch.ones_like(features, dtype=torch.bool)
+    u, _ = flow._transform(white, features, all_features)
+    torch.testing.assert_close(flow._inverse(u, features, all_features), white, atol=1e-5, rtol=1e-5)
     for row in range(5):
-        given = standard[row : row + 1], every[row : row + 1]
+        given = features[row : row + 1], all_features[row : row + 1]
         jacobian = torch.autograd.functional.jacobian(lambda w, g=given: flow._transform(w[None], *g)[0][0], white[row])
         expected = Normal(0.0, 1.0).log_prob(u[row]).sum() + torch.linalg.slogdet(jacobian)[1]
         got = flow.log_prob(latents[row : row + 1], values[row : row + 1], every[row : row + 1])[0]
