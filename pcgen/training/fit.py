@@ -40,8 +40,8 @@ Chamfer distance of reconstructions over that of a second sampling of the same s
 
 ## Limits
 
-It draws what its training shapes show. Slats and spindles are filled in, thin legs get few points, stools and folding
-chairs come out poorly: edits that move the given points keep such detail, decodes do not. Points are unoriented.
+It draws what its training shapes show: others come out poorly, thin parts get few points, and gaps between slats or
+bars are filled in part. Edits that move the given points keep such detail, decodes do not. Points are unoriented.
 
 ## Training shapes
 

@@ -7,7 +7,7 @@ __all__ = ["TrainConfig", "learning_rate", "train"]
 import copy
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -46,7 +46,8 @@ class TrainConfig:
         density_weight: weight of the sliced Wasserstein distance, which evens out density, beside Chamfer.
         emd_weight: weight of the Earth Mover's Distance in the last steps; early it destroys detail.
         emd_share: the share of the steps, at the end, that have it.
-        start: generator (a shipped name or a folder) whose backbone is trained on, instead of random weights.
+        start: generator (a shipped name or a folder), of this or another category, whose backbone is trained on,
+            instead of random weights.
         tensorboard: write TensorBoard events beside ``metrics.jsonl``.
         model: the autoencoder.
         data: the shapes.
@@ -173,7 +174,7 @@ def _start(config: TrainConfig) -> Autoencoder:
     """The backbone that is trained on."""
     folder = weights.folders().get(str(config.start), Path(str(config.start)).expanduser())
     model = load_autoencoder(folder / "backbone.safetensors")
-    if model.config != config.model:
+    if replace(model.config, category=config.model.category) != config.model:
         raise InputError(f"start: {config.start} holds a model of another form ({model.config}); copy it into model:")
     return model
 

@@ -49,6 +49,20 @@ def test_a_run_is_a_generator(run):
     assert 0 <= run[1]["procedural_open_gaps"] <= 1
 
 
+def test_another_category_can_go_on_from_a_trained_backbone(run, tmp_path):
+    """After one step at the warm-up's first rate the weights are still nearly those of the start."""
+    train(tiny(start=run[0], steps=1, **{"model.category": "table", "data.procedural": 40}), tmp_path)
+    table, chair = pcgen.load(tmp_path).backbone, pcgen.load(run[0]).backbone
+    assert table.category == "table"
+    for ours, theirs in zip(table.parameters(), chair.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=1e-2)
+
+
+def test_a_start_of_another_form_is_refused(run, tmp_path):
+    with pytest.raises(InputError, match="another form"):
+        train(tiny(start=run[0], **{"model.latent_dim": 7}), tmp_path / "run")
+
+
 def test_metrics_are_logged(run):
     lines = curve(run[0])
     assert lines[0]["step"] == 0 and lines[-1]["step"] == 150 and lines[-1]["procedural_mean_ratio"]
