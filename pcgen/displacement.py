@@ -7,9 +7,10 @@ __all__ = ["DisplacementField", "align_to"]
 import torch
 from torch import Tensor
 
+from pcgen.ops import knn
+
 # Fewer follow single anchors and make thin legs wavy; more blur what should move apart.
 NEIGHBOURS = 64
-CHUNK = 4096
 
 
 class DisplacementField:
@@ -28,9 +29,8 @@ class DisplacementField:
 
     def __init__(self, points: Tensor, anchors: Tensor) -> None:
         self.points, self.anchors = points, anchors
-        parts = [torch.cdist(part, anchors).topk(NEIGHBOURS, largest=False) for part in points.split(CHUNK)]
-        distance = torch.cat([part.values for part in parts])
-        self.index = torch.cat([part.indices for part in parts])  # [N, 64]
+        dist2, self.index = knn(points, anchors, NEIGHBOURS)  # [N, 64]
+        distance = dist2.sqrt()
         # Inverse distances, softened by the spacing of the anchors: no jump where a point meets an anchor.
         weight = 1 / (distance + distance.mean())
         self.weight = weight / weight.sum(1, keepdim=True)

@@ -53,10 +53,17 @@ class JointValues(nn.Module):
 
     def _log_kernels(self, standard: Tensor, mask: Tensor) -> Tensor:
         """Log-density ``[B, R]`` of each query's given values under each row's kernel."""
-        offset = standard.where(mask, 0.0)[:, None] - self.rows
-        gaussian = -(offset / self.width).square() / 2 - math.log(self.width * math.sqrt(2 * math.pi))
-        level = torch.where(offset.abs() < 1e-3, 0.0, math.log(_OTHER_LEVEL))
-        return (torch.where(self.whole, level, gaussian) * mask[:, None]).sum(-1)
+        rows, numbers = self.rows, (mask & ~self.whole).to(standard)
+        given = standard.where(mask, 0.0)
+        # |q - r|² over each query's own attributes, multiplied out: no array of queries x rows x attributes.
+        square = (numbers * given.square()).sum(1, keepdim=True) + numbers @ rows.square().T
+        square = (square - 2 * (numbers * given) @ rows.T).clamp(min=0)
+        norm = numbers.sum(1, keepdim=True) * math.log(self.width * math.sqrt(2 * math.pi))
+        kernels = -square / (2 * self.width**2) - norm
+        for k in self.whole.nonzero()[:, 0].tolist():
+            other = (given[:, k, None] - rows[:, k]).abs() > 1e-3
+            kernels = kernels + math.log(_OTHER_LEVEL) * (other & mask[:, k, None])
+        return kernels
 
     def log_prob(self, standard: Tensor, mask: Tensor) -> Tensor:
         """Log-density ``[B]`` of the given values ``[B, K]``, the others integrated out."""
