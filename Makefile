@@ -8,7 +8,7 @@
 # make sanitize   the operators' tests under AddressSanitizer and UndefinedBehaviorSanitizer
 # make fuzz    100 000 random calls of the operators against their reference (an hour on one core)
 # make gpu-check  on a machine with an NVIDIA GPU: build for it, test, sanitize, measure
-# make train   train the shipped chair model again from its config (about 30 minutes on 2 cores)
+# make train   train the shipped models again from their configs (two hours on one core)
 PYTHON ?= python3
 VENV ?= .venv
 TORCH ?= torch==2.13.0
@@ -59,6 +59,7 @@ gpu-check:
 
 train: $(VENV)/.pcgen
 	$(BIN)/pcgen train configs/chair.yaml -o runs/chair
+	$(BIN)/pcgen train configs/table.yaml -o runs/table
 
 clean:
 	rm -rf build dist out *.egg-info pcgen/*.so pcgen/_build.json $(VENV)

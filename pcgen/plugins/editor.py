@@ -17,7 +17,7 @@ from pcgen.plugins.network import minimise
 _CYCLE = 0.05  # weight of the way back, per unit of whitened distance
 _SIZE = 0.005  # weight of the step's own length
 _ONE = 0.7  # share of training requests that change a single attribute
-_LABELLED = 2000  # edits measured per round
+_LABELLED = 4000  # edits measured per round
 
 
 class EditorPlugin(FramedPlugin):
