@@ -24,6 +24,9 @@ STABLE_TORCH_LIBRARY(pcgen, m) {
   m.def(
       "emd(Tensor x, Tensor y, Tensor? lengths, Tensor? prices, bool squared, float tol, bool exact) "
       "-> (Tensor, Tensor, Tensor, Tensor, Tensor)");
+  m.def(
+      "emd_plan(Tensor x, Tensor y, Tensor? x_lengths, Tensor? y_lengths, bool squared, float tol, bool exact) "
+      "-> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
   m.def("simd_level() -> int");
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/cpu/emd_points.h"
 #include "kernels/cpu/emd_solve.h"
 
 namespace pcgen {
@@ -25,18 +26,6 @@ const EmdKernels& emd_kernels() {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr double kLargestCoordinate = 1e150;  // squares must not overflow
-
-template <typename T>
-bool usable(const T* points, int64_t n) {
-  return std::all_of(points, points + 3 * n, [](T a) { return std::abs(a) < kLargestCoordinate; });
-}
-
-std::vector<double> reordered(const std::vector<double>& values, const std::vector<int32_t>& order, int64_t width) {
-  std::vector<double> result(values.size());
-  for (size_t i = 0; i < order.size(); ++i) std::copy_n(&values[width * order[i]], width, &result[width * i]);
-  return result;
-}
 
 template <typename T>
 struct Job {
@@ -72,7 +61,8 @@ struct Job {
     if (prices && std::all_of(prices + pair * n, prices + pair * n + order_y.size(), usable_price)) {
       start = reordered(std::vector<double>(prices + pair * n, prices + pair * n + order_y.size()), order_y, 1);
     }
-    const EmdSolution solution = solve_emd(reordered(px, order_x, 3), reordered(py, order_y, 3), start, options);
+    const std::vector<double> compact_x = reordered(px, order_x, 3), compact_y = reordered(py, order_y, 3);
+    const Solution<Auction> solution = solve_emd(compact_x, compact_y, start, options);
     for (size_t i = 0; i < order_x.size(); ++i) {
       result.assignment[pair * n + order_x[i]] = order_y[solution.auction->target(i)];
       result.prices[pair * n + order_y[i]] = solution.auction->price(i);

@@ -9,24 +9,11 @@ namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
-Candidates no_candidates() {
-  Candidates none{};
-  std::fill_n(none.cost, kCandidates, kInf);
-  none.bound = -kInf;
-  return none;
-}
-
 }  // namespace
 
 Auction::Auction(const std::vector<double>& x, const std::vector<double>& y, const std::vector<double>& prices,
                  bool squared, bool tilted)
-    : n_(x.size() / 3),
-      x_(x),
-      tree_(y, prices, squared, tilted),
-      squared_(squared),
-      candidates_(n_, no_candidates()),
-      target_(n_, -1),
-      owner_(prices.size(), -1) {}
+    : Bidders(x, y, prices, squared, tilted), target_(size(), -1), owner_(size(), -1) {}
 
 void Auction::release() {
   std::fill(target_.begin(), target_.end(), -1);
@@ -35,14 +22,14 @@ void Auction::release() {
 
 std::vector<int32_t> Auction::free_points() const {
   std::vector<int32_t> free;
-  for (int64_t i = 0; i < n_; ++i) {
+  for (int64_t i = 0; i < size(); ++i) {
     if (target_[i] < 0) free.push_back(static_cast<int32_t>(i));
   }
   return free;
 }
 
 bool Auction::assign(double epsilon, int64_t max_bids) {
-  tree_.tilt();
+  tilt();
   const int64_t last = bids_ + max_bids;
   std::vector<int32_t> free = free_points(), displaced;
   for (; !free.empty(); std::swap(free, displaced)) {
@@ -80,7 +67,7 @@ void Auction::assign_exactly(int rounds) {
 
 void Auction::complete() {
   int64_t j = 0;
-  for (int64_t i = 0; i < n_; ++i) {
+  for (int64_t i = 0; i < size(); ++i) {
     if (target_[i] >= 0) continue;
     while (owner_[j] >= 0) ++j;
     take(i, j);
@@ -89,36 +76,23 @@ void Auction::complete() {
 
 double Auction::primal() const {
   double sum = 0;
-  for (int64_t i = 0; i < n_; ++i) sum += cost(i, target_[i]);
-  return sum / n_;
+  for (int64_t i = 0; i < size(); ++i) sum += cost(i, target_[i]);
+  return sum / size();
 }
 
 double Auction::dual() {
   double sum = 0;
-  for (int64_t i = 0; i < n_; ++i) sum += utility(i) - tree_.price(i);
-  return sum / n_;
-}
-
-double Auction::utility(int64_t i) {
-  if (best_candidate(i).value > candidates_[i].bound) search(i);
-  return best_candidate(i).value;
-}
-
-double Auction::cost(int64_t i, int64_t j) const {
-  const PricedBoxes& y = tree_.view().level[0];
-  const double dx = x_[3 * i] - y.center[0][j], dy = x_[3 * i + 1] - y.center[1][j],
-               dz = x_[3 * i + 2] - y.center[2][j];
-  const double dist2 = std::fma(dz, dz, std::fma(dy, dy, dx * dx));
-  return squared_ ? dist2 : std::sqrt(dist2);
+  for (int64_t i = 0; i < size(); ++i) sum += utility(i) - price(i);
+  return sum / size();
 }
 
 Auction::Choice Auction::best_candidate(int64_t i) const {
-  const Candidates& candidates = candidates_[i];
+  const Candidates& found = candidates(i);
   Choice choice{0, kInf, kInf};
   for (int k = 0; k < kCandidates; ++k) {
-    const double value = candidates.cost[k] + tree_.price(candidates.target[k]);
+    const double value = found.cost[k] + price(found.target[k]);
     if (value < choice.value) {
-      choice = {candidates.target[k], value, choice.value};
+      choice = {found.target[k], value, choice.value};
     } else if (value < choice.second) {
       choice.second = value;
     }
@@ -127,10 +101,10 @@ Auction::Choice Auction::best_candidate(int64_t i) const {
 }
 
 int32_t Auction::free_candidate(int64_t i, double value) const {
-  const Candidates& candidates = candidates_[i];
+  const Candidates& found = candidates(i);
   for (int k = 0; k < kCandidates; ++k) {
-    const int32_t j = candidates.target[k];
-    if (owner_[j] < 0 && candidates.cost[k] + tree_.price(j) == value) return j;
+    const int32_t j = found.target[k];
+    if (owner_[j] < 0 && found.cost[k] + price(j) == value) return j;
   }
   return -1;
 }
@@ -138,21 +112,9 @@ int32_t Auction::free_candidate(int64_t i, double value) const {
 // The candidates hold the two best targets as long as the second is not above the bound on all others.
 Auction::Choice Auction::choose(int64_t i) {
   const Choice choice = best_candidate(i);
-  if (choice.second <= candidates_[i].bound) return choice;
+  if (choice.second <= candidates(i).bound) return choice;
   search(i);
   return best_candidate(i);
-}
-
-void Auction::search(int64_t i) {
-  Candidates& candidates = candidates_[i];
-  // The first search of a point is limited by what its neighbour in compact order found.
-  if (candidates.bound == -kInf && i > 0 && std::abs(candidates_[i - 1].bound) < kInf) {
-    for (int k = 0; k < kCandidates; ++k) {
-      candidates.target[k] = candidates_[i - 1].target[k];
-      candidates.cost[k] = cost(i, candidates.target[k]);
-    }
-  }
-  kernels_.nearest(tree_.view(), &x_[3 * i], squared_, candidates);
 }
 
 int32_t Auction::take(int32_t i, int32_t j) {

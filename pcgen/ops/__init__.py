@@ -7,6 +7,7 @@ __all__ = [
     "ChamferPreset",
     "ChamferTerms",
     "EmdAssignment",
+    "EmdPlan",
     "FarthestPoints",
     "Nearest",
     "Neighbors",
@@ -16,6 +17,7 @@ __all__ = [
     "earth_movers_distance",
     "emd_assignment",
     "emd_loss",
+    "emd_plan",
     "f_score",
     "farthest_point_sample",
     "gather_points",
@@ -36,7 +38,7 @@ from pcgen.ops.chamfer import (  # noqa: E402  (the operators must be registered
     chamfer_distance,
     chamfer_terms,
 )
-from pcgen.ops.emd import EmdAssignment, earth_movers_distance, emd_assignment, emd_loss  # noqa: E402
+from pcgen.ops.emd import EmdAssignment, EmdPlan, earth_movers_distance, emd_assignment, emd_loss, emd_plan  # noqa: E402
 from pcgen.ops.fps import FarthestPoints, farthest_point_sample, gather_points  # noqa: E402
 from pcgen.ops.knn import Neighbors, SpatialIndex, knn  # noqa: E402
 from pcgen.ops.nearest import Nearest, nearest, nearest_both  # noqa: E402

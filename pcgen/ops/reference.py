@@ -9,6 +9,7 @@ from __future__ import annotations
 __all__ = [
     "distance2",
     "emd",
+    "emd_plan",
     "farthest_point_sample",
     "knn",
     "nearest",
@@ -17,6 +18,8 @@ __all__ = [
     "spatial_index",
     "spatial_index_knn",
 ]
+
+import math
 
 import torch
 from torch import Tensor
@@ -320,6 +323,124 @@ def emd(
             assignment[b, :count], prices[b, :count] = _assign(cost)
             lower_bound[b] = cost[torch.arange(count), assignment[b, :count]].mean()
     return assignment, prices, lower_bound, gap, ~gap.isnan()
+
+
+def emd_plan(
+    x: Tensor,
+    y: Tensor,
+    x_lengths: Tensor | None,
+    y_lengths: Tensor | None,
+    squared: bool,
+    tol: float,
+    exact: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Optimal transport of evenly spread mass by shortest augmenting paths, always exact.
+
+    Args:
+        x: ``[B, N, 3]``.
+        y: ``[B, M, 3]``.
+        x_lengths: valid points of ``x`` per pair ``[B]``, or None.
+        y_lengths: valid points of ``y`` per pair ``[B]``, or None.
+        squared: squared distance as cost.
+        tol: unused.
+        exact: unused.
+
+    Returns:
+        ``source``, ``target`` ``[B, N + M - 1]`` int64, ``mass [B, N + M - 1]``, ``prices [B, M]``,
+        ``lower_bound [B]``, ``gap [B]`` float64, ``converged [B]``.
+
+    Raises:
+        UnavailableError: not on the CPU.
+    """
+    if x.device.type != "cpu":
+        raise UnavailableError(f"emd_plan has no kernel for {x.device.type}; move both clouds to the CPU with .cpu()")
+    batch, n, m = x.shape[0], x.shape[1], y.shape[1]
+    source, target = torch.full((2, batch, max(n + m - 1, 0)), -1)
+    mass, prices = torch.zeros(source.shape, dtype=torch.float64), torch.zeros(batch, m, dtype=torch.float64)
+    lower_bound, gap = torch.zeros(2, batch, dtype=torch.float64)
+    for b in range(batch):
+        a = x[b] if x_lengths is None else x[b, : int(x_lengths[b].clamp(0, n))]
+        c = y[b] if y_lengths is None else y[b, : int(y_lengths[b].clamp(0, m))]
+        if not (a.isfinite().all() and c.isfinite().all()) or (len(a) == 0) != (len(c) == 0):
+            lower_bound[b] = gap[b] = torch.nan
+        elif len(a):
+            dist2 = distance2(a.double()[:, None], c.double()[None])
+            cost = dist2 if squared else dist2.sqrt()
+            flow, prices[b, : len(c)] = _transport(cost)
+            i, j = flow.nonzero(as_tuple=True)
+            source[b, : len(i)], target[b, : len(i)] = i, j
+            mass[b, : len(i)] = flow[i, j].double() / flow.sum()
+            lower_bound[b] = (cost[i, j] * mass[b, : len(i)]).sum()
+    return source, target, mass, prices, lower_bound, gap, ~gap.isnan()
+
+
+def _transport(cost: Tensor) -> tuple[Tensor, Tensor]:
+    """Units moved between rows and columns of ``cost [n, m]``, all rows and all columns alike, and prices >= 0."""
+    n, m = cost.shape
+    common = math.gcd(n, m)
+    flow = torch.zeros(n, m, dtype=torch.int64)
+    free = torch.full((m,), n // common)
+    price = torch.zeros(m, dtype=torch.float64)
+    for start in range(n):
+        left = m // common
+        while left:
+            distance = torch.full((m,), torch.inf, dtype=torch.float64)
+            source = torch.full((m,), -1)
+            open_ = torch.ones(m, dtype=torch.bool)
+            via, rows, base = {start: -1}, [start], 0.0
+            while True:
+                for row in rows:
+                    value = cost[row] + price
+                    reached = base + value - value.min()
+                    nearer = open_ & (reached < distance)
+                    distance = torch.where(nearer, reached, distance)
+                    source[nearer] = row
+                j = int(torch.where(open_, distance, torch.inf).argmin())
+                base = float(distance[j])
+                if free[j] > 0:
+                    break
+                open_[j] = False
+                rows = [row for row in flow[:, j].nonzero().flatten().tolist() if row not in via]
+                via.update(dict.fromkeys(rows, j))
+            price += torch.where(open_, 0, base - distance)
+            path: list[tuple[int, int]] = []
+            row = int(source[j])
+            while True:
+                path.append((row, j))
+                if row == start:
+                    break
+                j = via[row]
+                path.append((row, j))
+                row = int(source[j])
+            moved = min([left, int(free[path[0][1]])] + [int(flow[step]) for step in path[1::2]])
+            free[path[0][1]] -= moved
+            left -= moved
+            for k, step in enumerate(path):
+                flow[step] += moved if k % 2 == 0 else -moved
+    return _without_cycles(flow), price
+
+
+def _without_cycles(flow: Tensor) -> Tensor:
+    """Optimal flows of which ties have closed cycles, with the same sums: each cycle gives up its least flow."""
+    while True:
+        edges = flow > 0
+        while not torch.equal(edges, inner := edges & (edges.sum(1, keepdim=True) > 1) & (edges.sum(0) > 1)):
+            edges = inner
+        if not edges.any():
+            return flow
+        row, column = edges.nonzero()[0].tolist()
+        path: list[tuple[int, int]] = []
+        seen: dict[int, int] = {}
+        while row not in seen:
+            seen[row] = len(path)
+            path.append((row, column))
+            row = next(i for i in edges[:, column].nonzero().flatten().tolist() if i != row)
+            path.append((row, column))
+            column = next(j for j in edges[row].nonzero().flatten().tolist() if j != column)
+        cycle = path[seen[row] :]
+        moved = min(int(flow[edge]) for edge in cycle[::2])
+        for k, edge in enumerate(cycle):
+            flow[edge] += moved if k % 2 else -moved
 
 
 def _assign(cost: Tensor) -> tuple[Tensor, Tensor]:

@@ -213,6 +213,19 @@ def _emd(clouds: Clouds) -> dict[str, Any]:
     }
 
 
+def _plan(clouds: Clouds) -> dict[str, Any]:
+    equal = _emd(clouds)
+    del equal["lengths"]
+    n, m = clouds.rng.randint(0, 9), clouds.rng.randint(0, 9)
+    sizes = {
+        "x": clouds.points(n),
+        "y": clouds.points(m),
+        "x_lengths": clouds.lengths(n),
+        "y_lengths": clouds.lengths(m),
+    }
+    return equal | sizes
+
+
 OPERATORS: dict[str, tuple[Callable, Callable[[Clouds], dict[str, Any]]]] = {
     "nearest": (ops.nearest, _pair),
     "nearest_both": (ops.nearest_both, _pair),
@@ -223,4 +236,5 @@ OPERATORS: dict[str, tuple[Callable, Callable[[Clouds], dict[str, Any]]]] = {
     "SpatialIndex.knn": (_call_index, _knn_of_index),
     "farthest_point_sample": (ops.farthest_point_sample, _farthest),
     "emd_assignment": (ops.emd_assignment, _emd),
+    "emd_plan": (ops.emd_plan, _plan),
 }

@@ -80,7 +80,7 @@ def test_a_gap_below_rounding_counts_as_none():
     assert emd_assignment(x, y, squared=True, exact=True).converged  # 4e-8 between prices of about 5
 
 
-@pytest.mark.parametrize("kind", ["random", "near", "clusters", "far apart"])
+@pytest.mark.parametrize("kind", ["random", "near", "clusters"])
 @pytest.mark.parametrize("exact", [False, True])
 def test_large_pairs(kind, exact):
     x, y = KINDS[kind](2048, torch.Generator().manual_seed(5))
@@ -353,7 +353,7 @@ def test_legacy_kinds_are_above_the_true_distance():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: earth_movers_distance(clouds(1, 3), clouds(1, 4)), InputError, r"got 3 and 4.*farthest_point_sample"),
+        (lambda: emd_assignment(clouds(1, 3), clouds(1, 4)), InputError, r"got 3 and 4.*emd_plan"),
         (lambda: earth_movers_distance(clouds(1, 3), clouds(1, 3), tol=0), InputError, "tol must be above 0.*exact"),
         (lambda: earth_movers_distance(clouds(1, 3), clouds(2, 3)), InputError, "same batch size"),
         (lambda: emd_assignment(clouds(1, 3), clouds(1, 3), prices=torch.zeros(1, 4)), InputError, r"shape \[1, 3\]"),

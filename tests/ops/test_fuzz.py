@@ -32,6 +32,7 @@ def test_kernels_agree_with_the_reference_on_anything():
         ("farthest_point_sample", lambda index, *radii: (index[..., :1].expand_as(index), *radii), "comes twice"),
         ("emd_assignment", lambda value, bound, gap, to, *rest: (value, bound, gap, to * 0, *rest), "bijection"),
         ("emd_assignment", lambda value, *rest: (value * 2, *rest), "optimum"),
+        ("emd_plan", lambda *plan: (*plan[:3], plan[3] * 0, *plan[4:]), "shares of mass"),
     ],
 )
 def test_a_wrong_result_is_found(operator, spoil, words):
