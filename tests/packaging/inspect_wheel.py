@@ -22,6 +22,7 @@ WANTED = (
     "pcgen/configs/chair.yaml",
     "pcgen/assets/chair_dining.ply",
     "pcgen/weights/chair/backbone.safetensors",
+    "pcgen/weights/table/backbone.safetensors",
 )
 UNWANTED = ("tests/*", "benchmarks/*", "csrc/*", "kernels/*", "*test_*", "*.cpp", "*.cu", "*.pyc")
 
