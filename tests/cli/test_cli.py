@@ -108,7 +108,7 @@ def test_interpolate_begins_and_ends_at_the_reconstructions(tmp_path):
         (["edit", "chair_dining", "--set", "seat_height=high"], "must be a number, got 'high'"),
         (["edit", "chair_dining", "--set", "seat_height=0.5", "--set", "seat_height=0.6"], "set twice"),
         (["edit", "chair_dining", "--set", "seat_height=0.5", "--up", "w"], "w"),
-        (["edit", "chair_dining", "--set", "seat_height=0.5", "--model", "table"], "unknown generator 'table'"),
+        (["edit", "chair_dining", "--set", "seat_height=0.5", "--model", "zebra"], "unknown generator 'zebra'"),
         (["generate", "chair", "-n", "0"], "at least 1"),
         (["reconstruct", "nothing.ply"], "pcgen: nothing.ply does not exist"),
         (["reconstruct", "chair_teak", "--refine", "-1"], "at least 0"),
