@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["MEASURERS", "Labels", "Measurer", "get", "measurer_from_function", "read_labels"]
 
+from pcgen.attributes.airplane import AIRPLANE_SPECS, measure_airplane
 from pcgen.attributes.chair import CHAIR_SPECS, measure_chair
 from pcgen.attributes.custom import Labels, measurer_from_function, read_labels
 from pcgen.attributes.generic import GENERIC_SPECS, measure_generic
@@ -18,6 +19,7 @@ MEASURERS = {
     "table": Measurer("table", TABLE_SPECS, measure_table),
     "lamp": Measurer("lamp", LAMP_SPECS, measure_lamp),
     "mug": Measurer("mug", MUG_SPECS, measure_mug),
+    "airplane": Measurer("airplane", AIRPLANE_SPECS, measure_airplane),
     "shape": Measurer("shape", GENERIC_SPECS, measure_generic),
 }
 """By category; ``shape`` is what can be measured of anything."""

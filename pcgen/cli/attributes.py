@@ -17,7 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "files", nargs="+", metavar="FILE", help="meshes or point clouds (ply obj off stl glb npz npy xyz), or examples"
     )
     parser.add_argument(
-        "--category", default="shape", help="what the shapes are: chair table lamp mug …; shape: anything (%(default)s)"
+        "--category",
+        default="shape",
+        help="what the shapes are: chair table lamp mug airplane …; shape: anything (%(default)s)",
     )
     parser.add_argument("--points", type=int, help="points to sample on a mesh, or to keep of a cloud")
     parser.add_argument("--up", default="y", help="the files' upward axis: x y z -x -y -z (%(default)s)")

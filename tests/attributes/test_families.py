@@ -46,6 +46,20 @@ TOLERANCE = {
         "handle_middle": 0.06,
         "lid": 0.97,
     },
+    "airplane": {
+        "span": 0.02,
+        "fuselage": 0.06,
+        "chord": 0.05,
+        "taper": 0.07,
+        "sweep": 0.04,
+        "dihedral": 0.1,
+        "wing_height": 0.07,
+        "tail_span": 0.05,
+        "fin": 0.04,
+        "engines": 0.92,
+        "t_tail": 0.98,
+        "gear": 0.95,
+    },
 }
 
 every_family = pytest.mark.parametrize("category", FAMILIES)

@@ -16,6 +16,7 @@ __all__ = [
     "sample_params",
 ]
 
+from pcgen.data.procedural.airplane import AIRPLANE
 from pcgen.data.procedural.chair import ChairBatch, PointSample, make_chair, sample_chairs
 from pcgen.data.procedural.chair_params import ChairParams, exact_attributes
 from pcgen.data.procedural.chair_style import counterfactual, sample_params
@@ -25,5 +26,5 @@ from pcgen.data.procedural.law import AttributeLaw
 from pcgen.data.procedural.mug import MUG
 from pcgen.data.procedural.table import TABLE
 
-FAMILIES = {family.category: family for family in (TABLE, LAMP, MUG)}
+FAMILIES = {family.category: family for family in (TABLE, LAMP, MUG, AIRPLANE)}
 """The families beside the chair, by category."""
