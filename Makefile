@@ -8,7 +8,7 @@
 # make sanitize   the operators' tests under AddressSanitizer and UndefinedBehaviorSanitizer
 # make fuzz    100 000 random calls of the operators against their reference (an hour on one core)
 # make gpu-check  on a machine with an NVIDIA GPU: build for it, test, sanitize, measure
-# make train   train the shipped models again from their configs (two hours on one core)
+# make train   train the shipped models again from their configs (three and a half hours on one core)
 PYTHON ?= python3
 VENV ?= .venv
 TORCH ?= torch==2.13.0
@@ -60,6 +60,9 @@ gpu-check:
 train: $(VENV)/.pcgen
 	$(BIN)/pcgen train configs/chair.yaml -o runs/chair
 	$(BIN)/pcgen train configs/table.yaml -o runs/table
+	$(BIN)/pcgen train configs/lamp.yaml -o runs/lamp
+	$(BIN)/pcgen train configs/mug.yaml -o runs/mug
+	$(BIN)/pcgen train configs/airplane.yaml -o runs/airplane
 
 clean:
 	rm -rf build dist out *.egg-info pcgen/*.so pcgen/_build.json $(VENV)

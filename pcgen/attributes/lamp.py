@@ -21,7 +21,7 @@ from pcgen.attributes.robust import extents, few, histogram, masked_quantile, so
 from pcgen.spec import AttributeSpec
 
 LAMP_SPECS = (
-    AttributeSpec("shade_width", "continuous", 0.2, 1.0, "of height", "overall width of the shades together"),
+    AttributeSpec("shade_width", "continuous", 0.2, 4.0, "of height", "overall width of the shades together"),
     AttributeSpec("shade_height", "continuous", 0.18, 0.5, "of height", "height of a shade"),
     AttributeSpec("taper", "continuous", 0.4, 1.0, "of the bottom", "width of a shade at its top"),
     AttributeSpec("base_width", "continuous", 0.3, 0.95, "of shade width", "width of the foot or the ceiling plate"),

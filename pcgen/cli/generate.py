@@ -13,7 +13,7 @@ EXAMPLES = """\
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    parser.add_argument("model", help="shipped generator (chair, table), or folder of one")
+    parser.add_argument("model", help="shipped generator (chair, table, lamp, mug, airplane), or folder of one")
     parser.add_argument("-n", "--count", type=int, default=16, help="how many (%(default)s)")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="an attribute; may be repeated"

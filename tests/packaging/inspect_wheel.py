@@ -23,6 +23,9 @@ WANTED = (
     "pcgen/assets/chair_dining.ply",
     "pcgen/weights/chair/backbone.safetensors",
     "pcgen/weights/table/backbone.safetensors",
+    "pcgen/weights/lamp/backbone.safetensors",
+    "pcgen/weights/mug/backbone.safetensors",
+    "pcgen/weights/airplane/backbone.safetensors",
 )
 UNWANTED = ("tests/*", "benchmarks/*", "csrc/*", "kernels/*", "*test_*", "*.cpp", "*.cu", "*.pyc")
 

@@ -66,7 +66,7 @@ class LampParams:
 
 
 _ATTRIBUTES: Quantiles = {
-    "shade_width": log_uniform(0.2, 1.0),
+    "shade_width": lambda u: 0.2 * 5 ** (u / 0.9) if u < 0.9 else 4 ** ((u - 0.9) / 0.1),  # a tenth lie flat
     "shade_height": lambda u: 0.18 + 0.32 * u,
     "taper": lambda u: 0.4 + 0.6 * u,
     "base_width": lambda u: 0.3 + 0.65 * u,
