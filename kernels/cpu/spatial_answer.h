@@ -4,6 +4,8 @@
 // tree gathers the target leaves near the whole query leaf, and the queries look at those only.
 #pragma once
 
+#include "kernels/cpu/knn_bounds.h"
+#include "kernels/cpu/knn_lists.h"
 #include "kernels/cpu/spatial_lanes.h"
 #include "kernels/cpu/spatial_search.h"
 
@@ -28,37 +30,92 @@ T reach2(const SpatialIndex<T>& targets, const T* low, const T* high, T radius2,
   return reach * reach * T(1.0001) + (sizeof(T) == 4 ? T(1e-37) : T(1e-300));
 }
 
+// The queries of one leaf, and where their answers go.
+template <typename T>
+struct QueryLeaf {
+  const T* points;          // [3, kLeaf]
+  const int32_t* original;  // [kLeaf] row of the answer; kNoIndex is padding, after all others
+  int64_t k;
+  T* dist2;        // [., k]
+  int64_t* index;  // [., k]
+
+  bool has(int64_t i) const { return i < kLeaf && original[i] != kNoIndex; }
+
+  void query(int64_t i, Vec<T>* at) const {
+    for (int a = 0; a < 3; ++a) at[a] = Vec<T>::fill(points[a * kLeaf + i]);
+  }
+
+  template <typename Kept>
+  void write(int64_t i, Kept& kept) const {
+    kept.write(dist2 + original[i] * k, index + original[i] * k);
+  }
+};
+
+template <typename T, typename Kept>
+void answer_one(const Nearby<T>& nearby, const SpatialIndex<T>& targets, const QueryLeaf<T>& leaf, int64_t i, T bound,
+                Kept& kept) {
+  Vec<T> query[3];
+  leaf.query(i, query);
+  kept.clear(bound);
+  nearby.search(targets, query, kept);
+  leaf.write(i, kept);
+}
+
+template <typename Kept>
+void answer_all(const Nearby<double>& nearby, const SpatialIndex<double>& targets, const QueryLeaf<double>& leaf,
+                const double* bounds, Kept& kept) {
+  for (int64_t i = 0; leaf.has(i); ++i) answer_one(nearby, targets, leaf, i, bounds[i], kept);
+}
+
+template <typename Kept>
+void answer_all(const Nearby<float>& nearby, const SpatialIndex<float>& targets, const QueryLeaf<float>& leaf,
+                const float* bounds, Kept& kept) {
+  Candidates candidates;
+  uint32_t collected = 0;
+  for (int64_t i = 0; leaf.has(i); ++i) {
+    Vec<float> query[3];
+    leaf.query(i, query);
+    if (leaf.k <= kMostSorted && candidates.collect(i, nearby, targets, query, bounds[i])) {
+      collected |= uint32_t(1) << i;
+    } else {
+      answer_one(nearby, targets, leaf, i, bounds[i], kept);
+    }
+  }
+  for (; collected; collected &= collected - 1) {
+    const int i = __builtin_ctz(collected);
+    const int64_t row = leaf.original[i] * leaf.k;
+    candidates.write(i, leaf.k, leaf.dist2 + row, leaf.index + row);
+  }
+}
+
 // Answers the queries in the leaves [first, last) of their index: row i of the result is that of query i.
 template <typename T, typename Kept>
 void answer(const SpatialIndex<T>& queries, const SpatialIndex<T>& targets, int64_t first, int64_t last, T radius2,
             Kept& kept, int64_t k, T* dist2, int64_t* index) {
   Nearby<T> nearby;
-  for (int64_t leaf = first; leaf < last; ++leaf) {
-    const T* points = queries.leaves + leaf * 3 * kLeaf;
-    const int32_t* original = queries.index + leaf * kLeaf;
-    if (original[0] == kNoIndex) return;
-    const T* box = queries.boxes + leaf / kFan * 6 * kFan + leaf % kFan;
+  for (int64_t number = first; number < last; ++number) {
+    const QueryLeaf<T> leaf{queries.leaves + number * 3 * kLeaf, queries.index + number * kLeaf, k, dist2, index};
+    if (!leaf.has(0)) return;
+    const T* box = queries.boxes + number / kFan * 6 * kFan + number % kFan;
     const T low[3] = {box[0], box[kFan], box[2 * kFan]};
     const T high[3] = {box[3 * kFan], box[4 * kFan], box[5 * kFan]};
     const Vec<T> lows[3] = {Vec<T>::fill(low[0]), Vec<T>::fill(low[1]), Vec<T>::fill(low[2])};
     const Vec<T> highs[3] = {Vec<T>::fill(high[0]), Vec<T>::fill(high[1]), Vec<T>::fill(high[2])};
-    const bool together = nearby.gather(targets, lows, highs, reach2(targets, low, high, radius2, kept));
-    if constexpr (Kept::kSingle) {
-      if (together) {
-        nearest_in_lanes(nearby, targets, points, original, radius2, kept, dist2, index);
-        continue;
-      }
-    }
-    for (int64_t i = 0; i < kLeaf && original[i] != kNoIndex; ++i) {
-      const Vec<T> query[3] = {Vec<T>::fill(points[i]), Vec<T>::fill(points[kLeaf + i]),
-                               Vec<T>::fill(points[2 * kLeaf + i])};
-      kept.clear(radius2);
-      if (together) {
-        nearby.search(targets, query, kept);
-      } else {
+    const T reach = reach2(targets, low, high, radius2, kept), typical = kept.bound();
+    if (!nearby.gather(targets, lows, highs, reach)) {
+      for (int64_t i = 0; leaf.has(i); ++i) {
+        Vec<T> query[3];
+        leaf.query(i, query);
+        kept.clear(radius2);
         search(targets, query, kept);
+        leaf.write(i, kept);
       }
-      kept.write(dist2 + original[i] * k, index + original[i] * k);
+    } else if constexpr (Kept::kSingle) {
+      nearest_in_lanes(nearby, targets, leaf.points, leaf.original, radius2, kept, dist2, index);
+    } else {
+      T bounds[kLeaf];
+      bounds_in_lanes(nearby, targets, leaf.points, k, typical, radius2 < reach ? radius2 : reach, bounds);
+      answer_all(nearby, targets, leaf, bounds, kept);
     }
   }
 }
