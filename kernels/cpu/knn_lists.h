@@ -12,11 +12,11 @@ inline constexpr int kMostSorted = 64;  // neighbours that are kept this way, at
 
 // The targets within the bounds of the queries.
 struct Candidates {
-  static constexpr int kRoom = 128;
+  static constexpr int kRoom = 128;  // and a leaf more, which is looked at before it is known to be too much
   static constexpr int kWidth = Vec<float>::kWidth;
   int count[kLeaf];
-  float dist2[kLeaf][kRoom + 2 * kWidth];
-  float index[kLeaf][kRoom + 2 * kWidth];  // as bits
+  float dist2[kLeaf][kRoom + kLeaf];
+  float index[kLeaf][kRoom + kLeaf];  // as bits
 
   // Those of query i. False if there is no room for all.
   bool collect(int64_t i, const Nearby<float>& nearby, const SpatialIndex<float>& targets, const Vec<float>* query,

@@ -55,7 +55,8 @@ class Whitening:
         _, singular, directions = torch.linalg.svd(latents - mean, full_matrices=False)
         share = singular.square().cumsum(0) / singular.square().sum()
         kept = int((share < 1 - 1e-3).sum()) + 1
-        return cls(mean, directions[:kept] * (math.sqrt(len(latents)) / singular[:kept, None]))
+        axes = directions[:kept] * (math.sqrt(len(latents)) / singular[:kept, None])
+        return cls(mean, axes.contiguous())  # as it is once saved and loaded, so that products agree to the bit
 
     @property
     def kept(self) -> int:
@@ -150,7 +151,7 @@ class GaussianMixturePrior:
         self.centers = (share.T @ white) / total[:, None]
         second = torch.einsum("sm,si,sj->mij", share, white, white) / total[:, None, None]
         covariance = second - self.centers[:, :, None] * self.centers[:, None, :]
-        self.factors = torch.linalg.cholesky(covariance + ridge * torch.eye(white.shape[1]))
+        self.factors = torch.linalg.cholesky(covariance + ridge * torch.eye(white.shape[1])).contiguous()
 
     def log_prob(self, latents: Tensor) -> Tensor:
         """Log-density of the codes' whitened components, ``[B, D] -> [B]``."""

@@ -137,7 +137,8 @@ def test_two_processes_train_as_one(tmp_path):
     train(config, tmp_path / "one")
     one, two = (torch.load(tmp_path / name / "resume.pt", weights_only=True)["model"] for name in ("one", "two"))
     one, two = (torch.cat([value.flatten() for value in state.values()]) for state in (one, two))
-    assert (two - one).norm() <= 1e-5 * one.norm()
+    # Adam divides by a gradient's own size: one that is mere rounding moves its weight as far as any other does.
+    assert (two - one).norm() <= 1e-4 * one.norm()
     (one, scores), (two, other_scores) = curve(tmp_path / "one"), curve(tmp_path / "two")
     assert two == pytest.approx(one, rel=1e-5)
     assert other_scores == pytest.approx(scores, rel=1e-3)  # F1 counts points, so it jumps
