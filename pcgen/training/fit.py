@@ -45,9 +45,7 @@ bars are filled in part. Edits that move the given points keep such detail, deco
 
 ## Training shapes
 
-Procedural shapes of this package, and augmented real ones, with thanks to their makers:
-
-{credits}
+{sources}
 
 ## Configuration
 
@@ -110,6 +108,13 @@ def save_generator(
     write_card(out)
 
 
+def _sources(credits: list[str]) -> str:
+    if not credits:
+        return "Procedural shapes of this package alone."
+    makers = "\n".join(f"- {credit}" for credit in credits)
+    return f"Procedural shapes of this package, and augmented real ones, with thanks to their makers:\n\n{makers}"
+
+
 def write_card(folder: Path) -> None:
     """The model card ``README.md`` of a generator's folder, from the facts in its checkpoints."""
     state, facts = load_checkpoint(folder / "backbone.safetensors", "autoencoder")
@@ -126,7 +131,7 @@ def write_card(folder: Path) -> None:
         version=facts["pcgen_version"],
         fingerprint=facts["data_fingerprint"],
         metrics="\n".join(f"| {name.replace('_', ' ')} | {value:.2f} |" for name, value in facts["metrics"].items()),
-        credits="\n".join(f"- {credit}" for credit in facts["credits"]) or "- procedural shapes only",
+        sources=_sources(facts["credits"]),
         training=facts["training"].rstrip(),
         steps=facts.get("steps", "all"),
     )
