@@ -1,12 +1,21 @@
 // Answering blocks of queries from a tree of blocks, for the instruction set this file is compiled for.
 #pragma once
 
-#include "kernels/cpu/block_build.h"
+#include "kernels/cpu/block_tree.h"
+#include "kernels/cpu/rank_select.h"  // kRamp
 #include "kernels/cpu/spatial_search.h"
 
 namespace {
 
+using pcgen::BlockTree;
 using pcgen::IndexLayout;
+using pcgen::kBlock;
+using pcgen::kBlockRows;
+using pcgen::kFan;
+using pcgen::kNoIndex;
+
+template <typename T>
+inline constexpr int kBlockVecs = kBlock / Vec<T>::kWidth;
 
 // The queries of one block, one per lane, and the nearest target each has seen, by (distance, original index).
 template <typename T>

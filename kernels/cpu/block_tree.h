@@ -5,6 +5,7 @@
 // tree of the targets together: one operation compares all its points, or its box, with one point or one box.
 #pragma once
 
+#include "kernels/cpu/rank_segment.h"
 #include "kernels/cpu/spatial_index.h"
 
 namespace pcgen {
@@ -27,28 +28,11 @@ struct BlockTree {
   }
 };
 
-// A subtree still to be built. It owns padded_block(count) places of each array and never touches others.
-template <typename T>
-struct BlockSegment {
-  T* points;  // rows as in a block, `stride` apart; ascending index
-  T* spare;   // the same, where a split puts the right part
-  T* keys;    // scratch
-  int64_t stride;
-  int64_t count;
-  int64_t cloud;
-  int64_t first_block;
-};
-
-inline int64_t padded_block(int64_t n) { return (n + kBlock - 1) / kBlock * kBlock; }
-
 // What exists once per instruction set.
 template <typename T>
 struct BlockKernels {
-  // Cuts `segment` to its left subtree and returns the right one. More than kBlock points.
-  BlockSegment<T> (*split)(BlockSegment<T>* segment);
-
-  // Writes every block of the segment, and its box in level 0. `out` is the segment's own cloud.
-  void (*grow)(BlockSegment<T> segment, const BlockTree<T>& out);
+  // Writes the points of a segment as a block, and its box in level 0. `out` is the segment's own cloud.
+  void (*write)(const Segment<T>& segment, const BlockTree<T>& out);
 
   // Answers the points in the blocks [first, last) of `queries` in the rows of their original index. Both trees are of
   // one cloud; there is at least one target.

@@ -1,13 +1,10 @@
 #include "kernels/cpu/fps.h"
 
 #include <algorithm>
-#include <bit>
 #include <limits>
 #include <vector>
 
-#include "kernels/cpu/finite.h"
 #include "kernels/cpu/fps_buckets.h"
-#include "kernels/cpu/parallel.h"
 
 namespace pcgen {
 
@@ -38,31 +35,28 @@ const FpsKernels<double>& fps_kernels<double>() {
 
 namespace {
 
-// Leaves for the buckets of n points: some 50 to 100 points each, but no more than samples, and one if there are so few
-// samples that sorting the points costs more than it saves.
-int64_t leaves_for(int64_t n, int64_t k) {
-  constexpr int64_t kFewSamples = 32, kLeafPoints = 96;
-  if (k < kFewSamples) return 1;
-  return int64_t(std::min(std::bit_ceil(uint64_t(n + kLeafPoints - 1) / kLeafPoints), std::bit_floor(uint64_t(k))));
+// Points of a leaf, one bucket each, but no more leaves than samples, and one leaf if there are so few samples that
+// sorting the points costs more than it saves.
+int64_t leaf_for(int64_t n, int64_t k) {
+  constexpr int64_t kFewSamples = 32;
+  int64_t leaf = kCapacity;
+  while (leaf < n && (k < kFewSamples || leaf * k < n)) leaf *= 2;
+  return leaf;
 }
 
 // Takes 0 < k <= n points of one cloud.
 template <typename T>
 void sample_cloud(const T* points, int64_t n, int dim, int64_t first, int64_t k, int64_t* index, T* dist2,
                   ParallelFor parallel_for) {
-  int64_t finite = 0, first_finite = -1;
-  for (int64_t i = n - 1; i >= 0; --i) {
-    if (!is_finite(points + i * dim, dim)) continue;
-    ++finite;
-    first_finite = i;
-  }
-  if (finite && !is_finite(points + first * dim, dim)) first = first_finite;
-
-  const int64_t sampled = std::min(finite, k);
+  RankTree<T> tree({points, nullptr, n}, 1, dim, parallel_for);
+  const int64_t finite = tree.count(0), sampled = std::min(finite, k);
   if (sampled) {
-    const OwnedBuckets<T> buckets = make_buckets(points, n, dim, leaves_for(n, sampled), first, parallel_for);
-    std::vector<int64_t> touched(buckets.view.groups.n);
-    fps_kernels<T>().sample(buckets.view, buckets.first_slot, sampled, index, dist2, touched.data(), parallel_for);
+    if (!is_finite(points + first * dim, dim)) first = tree.first(0);
+    const OwnedBuckets<T> owned = make_buckets(tree, dim, leaf_for(finite, sampled), parallel_for);
+    const FarBuckets<T>& buckets = owned.view;
+    const int64_t slot = std::find(buckets.index, buckets.index + buckets.count * kCapacity, first) - buckets.index;
+    std::vector<int64_t> touched(buckets.groups.n);
+    fps_kernels<T>().sample(buckets, slot, sampled, index, dist2, touched.data(), parallel_for);
   }
   std::fill(dist2 + sampled, dist2 + k, T(0));
   int64_t taken = sampled;

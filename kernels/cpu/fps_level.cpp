@@ -5,7 +5,7 @@
 // operations, is never above that of a point inside: what is skipped could not have changed, to the bit.
 #include "kernels/cpu/fps_level.h"
 
-#include "kernels/cpu/vec_mask.h"
+#include "kernels/cpu/leaf_rows.h"
 
 namespace {
 
@@ -186,35 +186,33 @@ void sample(const FarBuckets<T>& cloud, int64_t first, int64_t k, int64_t* index
   }
 }
 
-// Least and greatest of n values, n a multiple of 16.
 template <typename T>
-void range(const T* values, int64_t n, T* least, T* greatest) {
-  Vec<T> low = Vec<T>::load(values), high = low;
-  for (int64_t i = Vec<T>::kWidth; i < n; i += Vec<T>::kWidth) {
-    const Vec<T> v = Vec<T>::load(values + i);
-    low = Vec<T>::min(low, v);
-    high = Vec<T>::max(high, v);
+void write_buckets(const pcgen::Segment<T>& segment, const FarBuckets<T>& out) {
+  const int dim = out.dim;
+  for (int64_t begin = 0; begin < segment.count; begin += kCapacity) {
+    const int64_t bucket = (segment.place + begin) / kCapacity, used = segment.count - begin;
+    const T* points = segment.points + begin;
+    T* planes = out.blocks + bucket * (dim + 1) * kCapacity;
+    for (int a = 0; a < dim; ++a, points += segment.stride, planes += kCapacity) {
+      write_row(points, used, kCapacity, points[0], planes);
+      T* low = out.buckets.bounds + a * out.buckets.n + bucket;
+      row_range(planes, kCapacity, low, low + dim * out.buckets.n);
+    }
+    T original[kCapacity];
+    write_row(points, used, kCapacity, points[0], original);
+    for (int64_t i = 0; i < kCapacity; ++i) out.index[bucket * kCapacity + i] = from_lane(original[i]);
+    for (int64_t i = 0; i < kCapacity; ++i) planes[i] = i < used ? T(__builtin_inf()) : T(-1);
   }
-  *least = low.reduce_min();
-  *greatest = high.reduce_max();
 }
 
 template <typename T>
 void enclose(const FarBuckets<T>& cloud, int64_t group) {
   const FarBoxes<T>&buckets = cloud.buckets, &groups = cloud.groups;
-  const int64_t first = group * kFamily, end = first + kFamily < cloud.count ? first + kFamily : cloud.count;
-  for (int64_t b = first; b < end; ++b) {
-    const T* planes = cloud.blocks + b * (cloud.dim + 1) * kCapacity;
-    for (int a = 0; a < cloud.dim; ++a) {
-      range(planes + a * kCapacity, kCapacity, buckets.bounds + a * buckets.n + b,
-            buckets.bounds + (cloud.dim + a) * buckets.n + b);
-    }
-  }
   for (int a = 0; a < cloud.dim; ++a) {
     T unused;
-    const T* low = buckets.bounds + a * buckets.n + first;
-    range(low, kFamily, groups.bounds + a * groups.n + group, &unused);
-    range(low + cloud.dim * buckets.n, kFamily, &unused, groups.bounds + (cloud.dim + a) * groups.n + group);
+    const T* low = buckets.bounds + a * buckets.n + group * kFamily;
+    row_range(low, kFamily, groups.bounds + a * groups.n + group, &unused);
+    row_range(low + cloud.dim * buckets.n, kFamily, &unused, groups.bounds + (cloud.dim + a) * groups.n + group);
   }
 }
 
@@ -226,6 +224,8 @@ void enclose(const FarBuckets<T>& cloud, int64_t group) {
 namespace pcgen {
 extern const FpsKernels<float> PCGEN_CONCAT(fps_f32_, PCGEN_SIMD_LEVEL);
 extern const FpsKernels<double> PCGEN_CONCAT(fps_f64_, PCGEN_SIMD_LEVEL);
-const FpsKernels<float> PCGEN_CONCAT(fps_f32_, PCGEN_SIMD_LEVEL) = {sample<float>, enclose<float>};
-const FpsKernels<double> PCGEN_CONCAT(fps_f64_, PCGEN_SIMD_LEVEL) = {sample<double>, enclose<double>};
+const FpsKernels<float> PCGEN_CONCAT(fps_f32_, PCGEN_SIMD_LEVEL) = {sample<float>, write_buckets<float>,
+                                                                    enclose<float>};
+const FpsKernels<double> PCGEN_CONCAT(fps_f64_, PCGEN_SIMD_LEVEL) = {sample<double>, write_buckets<double>,
+                                                                     enclose<double>};
 }  // namespace pcgen

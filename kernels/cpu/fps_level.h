@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "kernels/cpu/nearest_level.h"  // kMaxDim
+#include "kernels/cpu/rank_segment.h"
 
 namespace pcgen {
 
@@ -27,7 +28,7 @@ struct FarBuckets {
   int dim;
   int64_t count;   // buckets
   T* blocks;       // [count, dim + 1, kCapacity] coordinate planes, then the running squared distances to the sample
-  int32_t* index;  // [count, kCapacity] original index, ascending in a bucket
+  int32_t* index;  // [count, kCapacity] original index, ascending in a bucket but for unused lanes
   FarBoxes<T> buckets;
   FarBoxes<T> groups;  // group g holds the buckets kFamily * g …
 };
@@ -40,7 +41,10 @@ struct FpsKernels {
                  int64_t* touched,  // [groups.n] scratch
                  ParallelFor parallel_for);
 
-  // Computes the boxes of a group and of its buckets.
+  // Writes the points of a segment as buckets, and the boxes of these.
+  void (*write)(const Segment<T>& segment, const FarBuckets<T>& out);
+
+  // Computes the box of a group from those of its buckets.
   void (*enclose)(const FarBuckets<T>& cloud, int64_t group);
 };
 

@@ -1,14 +1,14 @@
 #include "kernels/cpu/nearest_indexed.h"
 
 #include <algorithm>
-#include <bit>
 #include <limits>
 #include <memory>
-#include <vector>
 
 #include "kernels/cpu/block_tree.h"
 #include "kernels/cpu/finite.h"
+#include "kernels/cpu/index_boxes.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/rank_tree.h"
 
 namespace pcgen {
 
@@ -24,13 +24,6 @@ namespace {
 // space, a grid full of ties, 1 % outliers).
 constexpr int64_t kIndexFrom = 768;
 
-// With this many pairs each is a task of its own, whose trees stay in the second-level cache; fewer pairs share every
-// step among the threads. A constant: the number of threads changes neither the result nor the memory.
-constexpr int64_t kPairsAsTasks = 32;
-constexpr int64_t kPairPoints = 65536;  // of one cloud of such a pair, at most
-
-constexpr int64_t kSubtrees = 64;        // wanted before they are built in parallel
-constexpr int64_t kSmallSubtree = 4096;  // never split for that purpose
 constexpr int64_t kBlocksPerTask = 64;
 
 const BlockLevel& block_level() {
@@ -50,95 +43,36 @@ const BlockKernels<T>& block_kernels() {
   }
 }
 
-// An index as bits of T.
-inline float lane_of(float, int32_t index) { return std::bit_cast<float>(index); }
-inline double lane_of(double, int32_t index) { return std::bit_cast<double>(int64_t(index)); }
-
-template <typename T>
-Clouds<T> only(const Clouds<T>& clouds, int64_t b) {
-  return {clouds.points + b * clouds.n * 3, clouds.lengths ? clouds.lengths + b : nullptr, clouds.n};
-}
-
-// The trees of a batch of clouds of n points, with their memory and that for building them.
+// The trees of a batch of clouds of n points, with their memory.
 template <typename T>
 class Trees {
  public:
   Trees(int64_t batch, int64_t n)
       : layout_(n, kBlock),
-        stride_(padded_block(n)),
         blocks_(std::make_unique_for_overwrite<T[]>(batch * layout_.leaves * kBlockRows * kBlock)),
         boxes_(std::make_unique_for_overwrite<T[]>(batch * layout_.groups * 6 * kFan)),
         least_(std::make_unique_for_overwrite<int32_t[]>(batch * layout_.groups * kFan)),
-        count_(std::make_unique_for_overwrite<int64_t[]>(batch)),
-        scratch_(std::make_unique_for_overwrite<T[]>(batch * (2 * kBlockRows + 1) * stride_)) {}
+        count_(std::make_unique_for_overwrite<int64_t[]>(batch)) {}
 
   BlockTree<T> view() const { return {layout_, blocks_.get(), boxes_.get(), least_.get(), count_.get()}; }
 
   void build(const Clouds<T>& clouds, int64_t batch, ParallelFor parallel_for) {
-    segments_.resize(batch);
-    for_each(parallel_for, batch, [&](int64_t b) { segments_[b] = collect(only(clouds, b), b); });
-    std::erase_if(segments_, [](const BlockSegment<T>& segment) { return segment.count == 0; });
-    split_for_threads(parallel_for);
-    for_each(parallel_for, segments_.size(),
-             [&](int64_t s) { block_kernels<T>().grow(segments_[s], view().cloud(segments_[s].cloud)); });
-    for_each(parallel_for, batch, [&](int64_t b) { join_boxes(view().cloud(b)); });
+    const BlockTree<T> trees = view();
+    RankTree<T> points(clouds, batch, 3, parallel_for);
+    for (int64_t b = 0; b < batch; ++b) trees.count[b] = points.count(b);
+    points.run(kBlock, parallel_for,
+               [&](const Segment<T>& block) { block_kernels<T>().write(block, trees.cloud(block.cloud)); });
+    for_each(parallel_for, batch, [&](int64_t b) {
+      const BlockTree<T> tree = trees.cloud(b);
+      join_boxes(tree.layout, (*tree.count + kBlock - 1) / kBlock, tree.boxes, tree.least);
+    });
   }
 
  private:
-  // The valid points of a cloud with their index, in order.
-  BlockSegment<T> collect(const Clouds<T>& cloud, int64_t b) {
-    T* points = scratch_.get() + b * (2 * kBlockRows + 1) * stride_;
-    const int64_t given = cloud.lengths ? std::clamp<int64_t>(*cloud.lengths, 0, cloud.n) : cloud.n;
-    int64_t count = 0;
-    for (int64_t i = 0; i < given; ++i) {
-      const T* p = cloud.points + 3 * i;
-      for (int64_t a = 0; a < 3; ++a) points[a * stride_ + count] = p[a];
-      points[3 * stride_ + count] = lane_of(T(), int32_t(i));
-      count += is_finite(p, 3);
-    }
-    count_[b] = count;
-    return {points, points + kBlockRows * stride_, points + 2 * kBlockRows * stride_, stride_, count, b, 0};
-  }
-
-  // Splits the segments, all at once, until there are enough of them to share among threads.
-  void split_for_threads(ParallelFor parallel_for) {
-    const auto is_large = [](const BlockSegment<T>& segment) { return segment.count > kSmallSubtree; };
-    while (int64_t(segments_.size()) < kSubtrees) {
-      const int64_t large = std::partition(segments_.begin(), segments_.end(), is_large) - segments_.begin();
-      if (large == 0) return;
-      const int64_t old = segments_.size();
-      segments_.resize(old + large);
-      for_each(parallel_for, large, [&](int64_t s) { segments_[old + s] = block_kernels<T>().split(&segments_[s]); });
-    }
-  }
-
-  // The boxes of the upper levels from those of the blocks.
-  static void join_boxes(const BlockTree<T>& tree) {
-    int64_t members = (*tree.count + kBlock - 1) / kBlock;
-    for (int level = 1; level < tree.layout.levels; ++level) {
-      const int64_t begin = tree.layout.level_begin[level], below = tree.layout.level_begin[level - 1];
-      for (int64_t place = 0; place * kFan < members; ++place) {
-        T* box = tree.boxes + (begin + place / kFan) * 6 * kFan + place % kFan;
-        const T* boxes = tree.boxes + (below + place) * 6 * kFan;
-        const int64_t count = std::min(kFan, members - place * kFan);
-        for (int a = 0; a < 3; ++a) {
-          box[a * kFan] = *std::min_element(boxes + a * kFan, boxes + a * kFan + count);
-          box[(a + 3) * kFan] = *std::max_element(boxes + (a + 3) * kFan, boxes + (a + 3) * kFan + count);
-        }
-        const int32_t* least = tree.least + (below + place) * kFan;
-        tree.least[begin * kFan + place] = *std::min_element(least, least + count);
-      }
-      members = (members + kFan - 1) / kFan;
-    }
-  }
-
   IndexLayout layout_;
-  int64_t stride_;
   std::unique_ptr<T[]> blocks_, boxes_;
   std::unique_ptr<int32_t[]> least_;
   std::unique_ptr<int64_t[]> count_;
-  std::unique_ptr<T[]> scratch_;
-  std::vector<BlockSegment<T>> segments_;
 };
 
 template <typename T>
@@ -184,15 +118,14 @@ bool prefers_index(int64_t n, int64_t m) { return std::min(n, m) >= kIndexFrom &
 template <typename T>
 void nearest_indexed(const Clouds<T>& x, const Clouds<T>& y, int64_t batch, const Neighbours<T>& of_x,
                      const Neighbours<T>& of_y, ParallelFor parallel_for) {
-  if (batch < kPairsAsTasks || std::max(x.n, y.n) > kPairPoints) {
+  if (!are_tasks(batch, std::max(x.n, y.n))) {
     Trees<T> xs(batch, x.n), ys(batch, y.n);
     return nearest_in_trees(xs, ys, x, y, batch, of_x, of_y, parallel_for);
   }
-  const ParallelFor alone = [](int64_t n, int64_t, Range run, void* context) { run(0, n, context); };
   for_range(parallel_for, batch, [&](int64_t begin, int64_t end) {
     Trees<T> xs(1, x.n), ys(1, y.n);
     for (int64_t b = begin; b < end; ++b) {
-      nearest_in_trees(xs, ys, only(x, b), only(y, b), 1, only(of_x, b, x.n), only(of_y, b, y.n), alone);
+      nearest_in_trees(xs, ys, only(x, b, 3), only(y, b, 3), 1, only(of_x, b, x.n), only(of_y, b, y.n), run_alone);
     }
   });
 }

@@ -52,7 +52,7 @@ struct SpatialIndex {
   }
 };
 
-// Fills the index. Extra memory while it runs: two points with index and one coordinate for each of batch * n.
+// Fills the index. Extra memory while it runs: 9 values for each of batch * n points, less for large batches.
 template <typename T>
 void build_spatial_index(const T* points,         // [batch, n, 3], n <= kMaxIndexed
                          const int64_t* lengths,  // [batch] or nullptr

@@ -1,41 +1,15 @@
 // The parts of the spatial index that exist once per instruction set.
 #pragma once
 
+#include "kernels/cpu/rank_segment.h"
 #include "kernels/cpu/spatial_index.h"
 
 namespace pcgen {
 
 template <typename T>
-struct IndexedPoint;
-template <>
-struct alignas(16) IndexedPoint<float> {
-  float at[3];
-  int32_t index;
-};
-template <>
-struct alignas(32) IndexedPoint<double> {
-  double at[3];
-  int64_t index;
-};
-
-// A subtree still to be built.
-template <typename T>
-struct Segment {
-  IndexedPoint<T>* points;  // [count], ascending index
-  IndexedPoint<T>* spare;   // [count] where a split puts the points
-  T* keys;                  // [count] scratch
-  int64_t count;
-  int64_t cloud;
-  int64_t first_leaf;
-};
-
-template <typename T>
 struct SpatialKernels {
-  // Cuts `segment` to its left subtree and returns the right one. More than kLeaf points.
-  Segment<T> (*split)(Segment<T>* segment);
-
-  // Builds every leaf of the segment: points, indices, and its box in level 0. `out` is the segment's own cloud.
-  void (*grow)(Segment<T> segment, const SpatialIndex<T>& out);
+  // Writes the points of a segment as a leaf, and its box in level 0. `out` is the segment's own cloud.
+  void (*write)(const Segment<T>& segment, const SpatialIndex<T>& out);
 
   // Answers the queries in the leaves [first, last) of the query index; there is at least one target leaf.
   void (*knn)(const SpatialIndex<T>& queries, const SpatialIndex<T>& targets, int64_t first, int64_t last, int64_t k,
