@@ -41,17 +41,18 @@ def hard_clouds(n: int, seed: int = 0) -> Iterator[tuple[str, Tensor]]:
 def medians(calls: dict[str, Callable[[], object]], repeats: int, threads: int) -> dict[str, float]:
     """Median milliseconds of each call. Runs are interleaved, so a busy machine slows everybody alike.
 
-    The threads are set anew before every call: point-cloud-utils leaves the process with one, which would slow
-    pykdtree and us after it.
+    Each run is the second of two: after another library's turn the caches hold its data, and the system may have put
+    both threads of OpenMP on one core, where each waits for the other's time slice. The threads are set anew before
+    every run: point-cloud-utils leaves the process with one, which would slow pykdtree and us after it.
     """
     times: dict[str, list[float]] = {name: [] for name in calls}
-    for round_ in range(repeats + 1):
+    for _ in range(repeats):
         for name, call in calls.items():
             torch.set_num_threads(threads)
+            call()
             start = time.perf_counter()
             call()
-            if round_ > 0:  # the first is a warm-up
-                times[name].append(1e3 * (time.perf_counter() - start))
+            times[name].append(1e3 * (time.perf_counter() - start))
     return {name: statistics.median(values) for name, values in times.items()}
 
 

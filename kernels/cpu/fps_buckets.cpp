@@ -20,7 +20,7 @@ FarBoxes<T> make_boxes(int64_t n, int dim, T* values, int64_t* where) {
   std::fill(most, most + n, inf);
   std::fill(most + n, most + size, T(-1));
   std::fill(where, where + size, -1);
-  return {size, values, most, where};
+  return {n, size, values, most, where};
 }
 
 template <typename T>

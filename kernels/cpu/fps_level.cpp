@@ -33,7 +33,7 @@ class Sampler {
       index[step] = cloud_.index[slot];
       take(slot);
       update();
-      const T most = greatest(cloud_.groups.most, cloud_.groups.n);
+      const T most = greatest(cloud_.groups.most, cloud_.groups.used);
       dist2[step] = most < 0 ? 0 : most;
       if (step + 1 < k) slot = find(most);
     }
@@ -56,7 +56,7 @@ class Sampler {
   // Lowers the running distances to those to the new sample.
   void update() {
     int64_t count = 0;
-    for (int64_t family = 0; family < cloud_.groups.n; family += kFamily) {
+    for (int64_t family = 0; family < cloud_.groups.used; family += kFamily) {
       for (uint32_t m = nearer(cloud_.groups, family); m; m &= m - 1) touched_[count++] = family + __builtin_ctz(m);
     }
     if (count < kWorthSharing) {
@@ -86,7 +86,7 @@ class Sampler {
   // Which boxes of a family are nearer to the sample than their farthest point is to the sample so far.
   uint32_t nearer(const FarBoxes<T>& boxes, int64_t family) const {
     uint32_t mask = 0;
-    for (int64_t i = 0; i < kFamily; i += kWidth) {
+    for (int64_t i = 0; i < kFamily && family + i < boxes.used; i += kWidth) {
       const T* low = boxes.bounds + family + i;
       const T* high = low + dim() * boxes.n;
       const Vec<T> d = distance2([&](int a) {
@@ -126,10 +126,11 @@ class Sampler {
     return most.reduce_max();
   }
 
-  static uint32_t equal_to(const T* values, T value) {
+  // Which boxes of a family have a farthest point as far as `most`.
+  static uint32_t equal_to(const FarBoxes<T>& boxes, int64_t family, T most) {
     uint32_t mask = 0;
-    for (int64_t i = 0; i < kFamily; i += kWidth) {
-      mask |= bits(equal(Vec<T>::load(values + i), Vec<T>::fill(value))) << i;
+    for (int64_t i = 0; i < kFamily && family + i < boxes.used; i += kWidth) {
+      mask |= bits(equal(Vec<T>::load(boxes.most + family + i), Vec<T>::fill(most))) << i;
     }
     return mask;
   }
@@ -137,8 +138,8 @@ class Sampler {
   // The slot with the running distance `most`, which is the greatest; of the lowest index among equals.
   int64_t find(T most) {
     int64_t best = -1;
-    for (int64_t family = 0; family < cloud_.groups.n; family += kFamily) {
-      for (uint32_t m = equal_to(cloud_.groups.most + family, most); m; m &= m - 1) {
+    for (int64_t family = 0; family < cloud_.groups.used; family += kFamily) {
+      for (uint32_t m = equal_to(cloud_.groups, family, most); m; m &= m - 1) {
         best = lower(best, find_in_group(family + __builtin_ctz(m)));
       }
     }
@@ -149,7 +150,7 @@ class Sampler {
     int64_t& where = cloud_.groups.where[group];
     if (where >= 0) return where;
     const int64_t family = group * kFamily;
-    for (uint32_t m = equal_to(cloud_.buckets.most + family, cloud_.groups.most[group]); m; m &= m - 1) {
+    for (uint32_t m = equal_to(cloud_.buckets, family, cloud_.groups.most[group]); m; m &= m - 1) {
       where = lower(where, find_in_bucket(family + __builtin_ctz(m)));
     }
     return where;

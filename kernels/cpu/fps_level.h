@@ -15,7 +15,8 @@ inline constexpr int64_t kFamily = 32;    // buckets of a group; a mask of 32 bi
 // What no box uses of a family has most = -1, which no box distance is below.
 template <typename T>
 struct FarBoxes {
-  int64_t n;       // a multiple of kFamily
+  int64_t used;    // boxes
+  int64_t n;       // places for boxes, a multiple of kFamily
   T* bounds;       // [2 * dim, n] low coordinates, then high ones
   T* most;         // [n]
   int64_t* where;  // [n] the slot of that point, of the lowest index among equals; -1 until somebody asks

@@ -65,69 +65,7 @@ struct Vec<double> {
   double reduce_max() const { return _mm512_reduce_max_pd(v); }
 };
 
-#else
-
-// Lane-wise operations on a fixed array; used for the portable level and for reductions of the AVX2 one.
-template <typename T, int W>
-struct Lanes {
-  static constexpr int kWidth = W;
-  T v[W];
-  static Lanes load(const T* p) {
-    Lanes r;
-    for (int i = 0; i < W; ++i) r.v[i] = p[i];
-    return r;
-  }
-  static Lanes fill(T a) {
-    Lanes r;
-    for (int i = 0; i < W; ++i) r.v[i] = a;
-    return r;
-  }
-  void store(T* p) const {
-    for (int i = 0; i < W; ++i) p[i] = v[i];
-  }
-  friend Lanes operator-(Lanes a, Lanes b) {
-    for (int i = 0; i < W; ++i) a.v[i] -= b.v[i];
-    return a;
-  }
-  friend Lanes operator*(Lanes a, Lanes b) {
-    for (int i = 0; i < W; ++i) a.v[i] *= b.v[i];
-    return a;
-  }
-  static Lanes fma(Lanes a, Lanes b, Lanes c) {
-    for (int i = 0; i < W; ++i) {
-      if constexpr (sizeof(T) == 4) {
-        c.v[i] = __builtin_fmaf(a.v[i], b.v[i], c.v[i]);
-      } else {
-        c.v[i] = __builtin_fma(a.v[i], b.v[i], c.v[i]);
-      }
-    }
-    return c;
-  }
-  static Lanes min(Lanes a, Lanes b) {
-    for (int i = 0; i < W; ++i) a.v[i] = a.v[i] < b.v[i] ? a.v[i] : b.v[i];
-    return a;
-  }
-  static Lanes max(Lanes a, Lanes b) {
-    for (int i = 0; i < W; ++i) a.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i];
-    return a;
-  }
-  static Lanes where_less(Lanes a, Lanes b, Lanes c, Lanes d) {
-    for (int i = 0; i < W; ++i) d.v[i] = a.v[i] < b.v[i] ? c.v[i] : d.v[i];
-    return d;
-  }
-  T reduce_min() const {
-    T r = v[0];
-    for (int i = 1; i < W; ++i) r = v[i] < r ? v[i] : r;
-    return r;
-  }
-  T reduce_max() const {
-    T r = v[0];
-    for (int i = 1; i < W; ++i) r = v[i] > r ? v[i] : r;
-    return r;
-  }
-};
-
-#if defined(__AVX2__) && defined(__FMA__)
+#elif defined(__AVX2__) && defined(__FMA__)
 
 template <typename T>
 struct Vec;
@@ -147,13 +85,16 @@ struct Vec<float> {
   static Vec where_less(Vec a, Vec b, Vec c, Vec d) {
     return {_mm256_blendv_ps(d.v, c.v, _mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ))};
   }
-  Lanes<float, 8> lanes() const {
-    Lanes<float, 8> r;
-    store(r.v);
-    return r;
+  float reduce_min() const {
+    const __m128 four = _mm_min_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    const __m128 two = _mm_min_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_min_ss(two, _mm_movehdup_ps(two)));
   }
-  float reduce_min() const { return lanes().reduce_min(); }
-  float reduce_max() const { return lanes().reduce_max(); }
+  float reduce_max() const {
+    const __m128 four = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+  }
 };
 
 template <>
@@ -171,31 +112,78 @@ struct Vec<double> {
   static Vec where_less(Vec a, Vec b, Vec c, Vec d) {
     return {_mm256_blendv_pd(d.v, c.v, _mm256_cmp_pd(a.v, b.v, _CMP_LT_OQ))};
   }
-  Lanes<double, 4> lanes() const {
-    Lanes<double, 4> r;
-    store(r.v);
-    return r;
+  double reduce_min() const {
+    const __m128d two = _mm_min_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd(v, 1));
+    return _mm_cvtsd_f64(_mm_min_sd(two, _mm_unpackhi_pd(two, two)));
   }
-  double reduce_min() const { return lanes().reduce_min(); }
-  double reduce_max() const { return lanes().reduce_max(); }
+  double reduce_max() const {
+    const __m128d two = _mm_max_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd(v, 1));
+    return _mm_cvtsd_f64(_mm_max_sd(two, _mm_unpackhi_pd(two, two)));
+  }
 };
 
 #else
 
+// An array of which the compiler makes what the processor has.
 template <typename T>
-struct Vec : Lanes<T, 16 / sizeof(T)> {
-  using Base = Lanes<T, 16 / sizeof(T)>;
-  Vec() = default;
-  Vec(Base b) : Base(b) {}
-  static Vec load(const T* p) { return Base::load(p); }
-  static Vec fill(T a) { return Base::fill(a); }
-  static Vec fma(Vec a, Vec b, Vec c) { return Base::fma(a, b, c); }
-  static Vec min(Vec a, Vec b) { return Base::min(a, b); }
-  static Vec max(Vec a, Vec b) { return Base::max(a, b); }
-  static Vec where_less(Vec a, Vec b, Vec c, Vec d) { return Base::where_less(a, b, c, d); }
+struct Vec {
+  static constexpr int kWidth = 16 / sizeof(T);
+  T v[kWidth];
+  static Vec load(const T* p) {
+    Vec r;
+    for (int i = 0; i < kWidth; ++i) r.v[i] = p[i];
+    return r;
+  }
+  static Vec fill(T a) {
+    Vec r;
+    for (int i = 0; i < kWidth; ++i) r.v[i] = a;
+    return r;
+  }
+  void store(T* p) const {
+    for (int i = 0; i < kWidth; ++i) p[i] = v[i];
+  }
+  friend Vec operator-(Vec a, Vec b) {
+    for (int i = 0; i < kWidth; ++i) a.v[i] -= b.v[i];
+    return a;
+  }
+  friend Vec operator*(Vec a, Vec b) {
+    for (int i = 0; i < kWidth; ++i) a.v[i] *= b.v[i];
+    return a;
+  }
+  static Vec fma(Vec a, Vec b, Vec c) {
+    for (int i = 0; i < kWidth; ++i) {
+      if constexpr (sizeof(T) == 4) {
+        c.v[i] = __builtin_fmaf(a.v[i], b.v[i], c.v[i]);
+      } else {
+        c.v[i] = __builtin_fma(a.v[i], b.v[i], c.v[i]);
+      }
+    }
+    return c;
+  }
+  static Vec min(Vec a, Vec b) {
+    for (int i = 0; i < kWidth; ++i) a.v[i] = a.v[i] < b.v[i] ? a.v[i] : b.v[i];
+    return a;
+  }
+  static Vec max(Vec a, Vec b) {
+    for (int i = 0; i < kWidth; ++i) a.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i];
+    return a;
+  }
+  static Vec where_less(Vec a, Vec b, Vec c, Vec d) {
+    for (int i = 0; i < kWidth; ++i) d.v[i] = a.v[i] < b.v[i] ? c.v[i] : d.v[i];
+    return d;
+  }
+  T reduce_min() const {
+    T r = v[0];
+    for (int i = 1; i < kWidth; ++i) r = v[i] < r ? v[i] : r;
+    return r;
+  }
+  T reduce_max() const {
+    T r = v[0];
+    for (int i = 1; i < kWidth; ++i) r = v[i] > r ? v[i] : r;
+    return r;
+  }
 };
 
-#endif
 #endif
 
 template <typename T>
