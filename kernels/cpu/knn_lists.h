@@ -61,30 +61,21 @@ struct Candidates {
   template <int C>
   void write_sorted(int64_t i, int64_t k, float* out_dist2, int64_t* out_index) const {
     constexpr int kBatch = kWidth / kKeyLanes;
+    static_assert(kBatch == 2);
     Keys list[C / kKeyLanes], batch[kBatch];
     for (Keys& keys : list) keys = to_key(__builtin_inff(), kNoIndex) - Keys{};
     for (int n = 0; n < count[i]; n += kWidth) {
-      load(i, n, batch);
+      make_keys(dist2[i] + n, index[i] + n, batch);
       sort_keys<kBatch>(batch);
       merge_lowest<C / kKeyLanes, kBatch>(list, batch);
     }
-    int64_t sorted[C];
+    double sorted[C];
     for (int r = 0; r < C / kKeyLanes; ++r) store_keys(sorted + r * kKeyLanes, list[r]);
     for (int64_t j = 0; j < k; ++j) {
       const int32_t found = key_index(sorted[j]);
       out_dist2[j] = key_dist2(sorted[j]);
       out_index[j] = found != kNoIndex ? found : -1;
     }
-  }
-
-  void load(int64_t i, int n, Keys* keys) const {
-    int64_t raw[kWidth];
-    for (int j = 0; j < kWidth; ++j) {
-      int32_t original;
-      __builtin_memcpy(&original, &index[i][n + j], sizeof(original));
-      raw[j] = to_key(dist2[i][n + j], original);
-    }
-    for (int r = 0; r < kWidth / kKeyLanes; ++r) keys[r] = load_keys(raw + r * kKeyLanes);
   }
 };
 

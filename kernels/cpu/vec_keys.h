@@ -1,6 +1,10 @@
 // Registers of 64-bit keys that order neighbours by (squared distance, index), and networks that sort and merge them
 // (Batcher, 1968). The bits of a float that is not negative order like the integer they spell, so one comparison of a
 // key settles distance and tie at once.
+//
+// A key is a double for the sake of its minimum and maximum, one instruction each: as doubles of 11 bits of exponent
+// the bits of floats, of 8, are neither infinite nor NaN, and kNormal keeps them from being subnormal, which would be
+// compared as zero where a user has asked torch for that.
 #pragma once
 
 #include <utility>
@@ -9,32 +13,62 @@
 
 namespace {
 
-// The key of a distance that is not negative, and what it is made of.
-inline int64_t to_key(float dist2, int32_t index) {
+inline constexpr int64_t kNormal = int64_t(1) << 52;  // the lowest bit of the exponent
+
+inline double to_key(float dist2, int32_t index) {
   int32_t high;
   __builtin_memcpy(&high, &dist2, sizeof(high));
-  return int64_t(high) << 32 | int64_t(index);
+  const int64_t bits = (int64_t(high) << 32 | index) + kNormal;
+  double key;
+  __builtin_memcpy(&key, &bits, sizeof(key));
+  return key;
 }
-inline float key_dist2(int64_t key) {
-  const int32_t high = int32_t(key >> 32);
+inline float key_dist2(double key) {
+  int64_t bits;
+  __builtin_memcpy(&bits, &key, sizeof(bits));
+  const int32_t high = int32_t((bits - kNormal) >> 32);
   float dist2;
   __builtin_memcpy(&dist2, &high, sizeof(dist2));
   return dist2;
 }
-inline int32_t key_index(int64_t key) { return int32_t(key); }
+inline int32_t key_index(double key) {
+  int64_t bits;
+  __builtin_memcpy(&bits, &key, sizeof(bits));
+  return int32_t(bits);
+}
 
 inline constexpr int kKeyLanes = Vec<double>::kWidth;
-typedef int64_t Keys __attribute__((vector_size(kKeyLanes * sizeof(int64_t))));
+typedef double Keys __attribute__((vector_size(kKeyLanes * sizeof(double))));
+typedef int64_t KeyBits __attribute__((vector_size(kKeyLanes * sizeof(int64_t))));
 
-inline Keys load_keys(const int64_t* from) {
-  Keys keys;
-  __builtin_memcpy(&keys, from, sizeof(keys));
-  return keys;
-}
-inline void store_keys(int64_t* to, Keys keys) { __builtin_memcpy(to, &keys, sizeof(keys)); }
+inline void store_keys(double* to, Keys keys) { __builtin_memcpy(to, &keys, sizeof(keys)); }
 
+#if defined(__AVX2__)
+inline Keys lower(Keys a, Keys b) { return Vec<double>::min({a}, {b}).v; }
+inline Keys higher(Keys a, Keys b) { return Vec<double>::max({a}, {b}).v; }
+#else
 inline Keys lower(Keys a, Keys b) { return a < b ? a : b; }
 inline Keys higher(Keys a, Keys b) { return a < b ? b : a; }
+#endif
+
+// The keys of as many distances and indices, as bits of floats, as two registers of keys have lanes; in any order.
+template <int... I>
+inline void make_keys(const float* dist2, const float* index, Keys* keys, std::integer_sequence<int, I...>) {
+  typedef float Half __attribute__((vector_size(kKeyLanes * sizeof(float))));
+  for (int r = 0; r < 2; ++r) {
+    Half high, low;
+    __builtin_memcpy(&high, dist2 + r * kKeyLanes, sizeof(high));
+    __builtin_memcpy(&low, index + r * kKeyLanes, sizeof(low));
+    const auto both = __builtin_shufflevector(low, high, (I % 2 * kKeyLanes + I / 2)...);
+    KeyBits bits;
+    __builtin_memcpy(&bits, &both, sizeof(bits));
+    bits += kNormal;
+    __builtin_memcpy(&keys[r], &bits, sizeof(bits));
+  }
+}
+inline void make_keys(const float* dist2, const float* index, Keys* keys) {
+  make_keys(dist2, index, keys, std::make_integer_sequence<int, 2 * kKeyLanes>());
+}
 
 // Lane i takes lane i ^ X.
 template <int X, int... I>
