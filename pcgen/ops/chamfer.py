@@ -80,7 +80,8 @@ def chamfer_distance(
 
     By default the mean of the squared distances x→y plus the mean of the squared distances y→x for each pair of clouds,
     the convention of PointFlow, ShapeGF and DPM. :data:`CHAMFER_PRESETS` names others. Points with NaN or inf are left
-    out. Differentiable to any order in both clouds and in the weights, bit for bit reproducible.
+    out. Differentiable to any order in both clouds and in the weights, bit for bit reproducible. Extra memory: that of
+    :func:`nearest`, and a few values a point.
 
     Args:
         x: ``[B, N, D]`` or ``[N, D]``, D from 2 to 16, or a ``Pointclouds``.

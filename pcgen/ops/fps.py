@@ -63,7 +63,8 @@ def farthest_point_sample(
 
     The greedy 2-approximation of the k-center problem (Gonzalez, 1985). Exact; among equally far points the lowest
     index wins; no index is taken twice, not even among duplicates. The first k' of k indices are the sample of k'
-    points.
+    points. Extra memory grows linearly: on the CPU about 60 bytes a point (3D, float32) of the clouds at work, one a
+    thread.
 
     Args:
         points: ``[B, N, D]`` or ``[N, D]``, D from 2 to 16 (3 is the fast case), or a ``Pointclouds``.

@@ -42,7 +42,8 @@ def knn(
 
     Exact and sorted by (distance, index): among equally near points the lowest index comes first. A query that is one
     of the points finds itself. 3D points are searched through a balanced kd-tree with vectorised leaves, other
-    dimensions exhaustively. The distances are differentiable to any order in both clouds.
+    dimensions exhaustively. The distances are differentiable to any order in both clouds. Extra memory grows linearly:
+    on the CPU at most 60 bytes a point (3D, float32).
 
     Args:
         query: ``[B, N, D]`` or ``[N, D]``, D from 2 to 16 (3 is the fast case), or a ``Pointclouds``.
