@@ -6,6 +6,7 @@ __all__ = ["DisplacementField", "align_to"]
 
 import torch
 from torch import Tensor
+from torch.nn.functional import embedding_bag
 
 from pcgen.ops import knn
 
@@ -36,9 +37,10 @@ class DisplacementField:
         self.weight = weight / weight.sum(1, keepdim=True)
 
     def apply(self, moved_anchors: Tensor) -> Tensor:
-        """The points ``[N, 3]`` after their anchors moved to ``[M, 3]``."""
-        shift = (moved_anchors - self.anchors)[self.index]
-        return self.points + (shift * self.weight[..., None]).sum(1)
+        """The points ``[..., N, 3]`` after their anchors moved to ``[..., M, 3]``."""
+        shift = (moved_anchors - self.anchors).movedim(-2, 0).flatten(1)  # [M, 3 for every set of anchors]
+        carried = embedding_bag(self.index, shift, mode="sum", per_sample_weights=self.weight)
+        return self.points + carried.view(len(self.points), *moved_anchors.shape[:-2], 3).movedim(0, -2)
 
 
 def align_to(reference: Tensor, points: Tensor) -> Tensor:

@@ -24,6 +24,8 @@ from pcgen.spec import AttributeSpec, values_to_tensor
 Value = str | float | bool
 FILES = ("backbone.safetensors", "prior.safetensors", "plugin.safetensors")
 MIN_POINTS = 256
+NOISE = 0.05
+"""What half the points of a cloud leave uncertain about an attribute, in its standard deviations."""
 GIVEN = "given"
 """Name of the population of calibration errors on shapes that users give."""
 
@@ -157,8 +159,7 @@ class Generator:
             raise InputError(f"nothing was requested; known attributes: {', '.join(self._names)}")
         normalization = NORMALIZATIONS[self.backbone.normalization](points)
         given = normalization.apply(points)
-        steering, reporting = _halves(given)
-        before, measurable = self.measure(steering[None])
+        (before, reported), (measurable, _) = (part.chunk(2) for part in self.measure(torch.stack(_halves(given))))
         self._lock(lock, requests, before, values, mask)
         for spec, wanted, known in zip(self.specs, mask[0], measurable[0], strict=True):
             if wanted and not known:
@@ -172,8 +173,10 @@ class Generator:
             result = new, edited, torch.full((len(given),), -1), 0
         new, edited, source, removed = result
 
-        moved = torch.where(source < 0, nearest(edited, given).dist2.sqrt(), (edited - given[source]).norm(dim=1))
-        after = _halves(edited)[1] if bool((source >= 0).all()) else edited
+        kept = source >= 0
+        moved = (edited - given[source]).norm(dim=1)
+        moved[~kept] = nearest(edited[~kept], given).dist2.sqrt()
+        after = _halves(edited)[1] if kept.all() else edited
         doubt = self._doubt(new, before, values, mask)
         return Edit(
             points=normalization.invert(edited),
@@ -181,7 +184,7 @@ class Generator:
             moved=moved / (given[:, 1].max() - given[:, 1].min()),
             removed=removed,
             requested={name: values[0, self._names.index(name)].item() for name in [*requests, *lock]},
-            before=self._named(self.measure(reporting[None])[0]),
+            before=self._named(reported),
             after=self._named(self.measure(after[None])[0]),
             bound=self._bounds(mask, level, doubt),
             doubt=doubt,
@@ -196,7 +199,7 @@ class Generator:
         field = DisplacementField(given, self.backbone.decode(latent)[0])
 
         def measure(codes: Tensor) -> tuple[Tensor, Tensor]:
-            return self.measure(_halves(field.apply(self.backbone.decode(codes)[0]))[0][None])
+            return self.measure(_halves(field.apply(self.backbone.decode(codes)))[0])
 
         new, edited = latent, given
         if (moves & ~self._whole).any():
@@ -257,8 +260,8 @@ class Generator:
     def _steer(self, latents: Tensor, before: Tensor, values: Tensor, mask: Tensor, measure: Measure) -> Tensor:
         """The plugin's edit, corrected in a closed loop by what it measures."""
         if isinstance(self.plugin, Calibrated):
-            return self.plugin.steer(latents, before, values, mask, measure)
-        return closed_loop(self.plugin, latents, before, values, mask, measure)
+            return self.plugin.steer(latents, before, values, mask, measure, enough=NOISE)
+        return closed_loop(self.plugin, latents, before, values, mask, measure, enough=NOISE)
 
     def _lock(
         self, lock: Sequence[str], requests: Mapping[str, Value], before: Tensor, values: Tensor, mask: Tensor
@@ -348,5 +351,7 @@ def _require_cloud(points: Tensor) -> Tensor:
 
 
 def _halves(points: Tensor) -> tuple[Tensor, Tensor]:
-    """Two interleaved halves of a cloud; the whole cloud twice if it is too small to be split."""
-    return (points, points) if len(points) < 2 * MIN_POINTS * 4 else (points[::2], points[1::2])
+    """Two interleaved halves of clouds ``[..., N, 3]``; the whole clouds twice if they are too small to be split."""
+    whole = points.shape[-2] < 2 * MIN_POINTS * 4
+    even = points[..., : points.shape[-2] // 2 * 2, :]
+    return (points, points) if whole else (even[..., ::2, :], even[..., 1::2, :])

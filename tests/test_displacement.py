@@ -35,3 +35,9 @@ def test_only_the_neighbourhood_of_what_moved_moves():
 def test_align_undoes_scale_and_translation(seed, scale):
     reference = cloud(50, seed)
     torch.testing.assert_close(align_to(reference, reference * scale + 3), reference, atol=1e-4, rtol=1e-4)
+
+
+def test_many_sets_of_anchors_carry_as_each_alone():
+    points, anchors = torch.rand(300, 3), torch.rand(100, 3)
+    field, moved = DisplacementField(points, anchors), torch.rand(4, 100, 3)
+    assert torch.equal(field.apply(moved), torch.stack([field.apply(one) for one in moved]))

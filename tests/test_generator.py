@@ -85,6 +85,10 @@ def test_editing_changes_nothing_of_the_backbone(generator, chair):
     assert all(torch.equal(before[name], value) for name, value in generator.backbone.state_dict().items())
 
 
+def test_an_odd_number_of_points_is_no_trouble(generator, chair):
+    assert len(generator.edit(chair[:3001], seat_height=0.5).points) == 3001
+
+
 def test_edits_are_deterministic(generator, chair):
     first, second = (generator.edit(chair, seat_height=0.5).points for _ in range(2))
     assert torch.equal(first, second)

@@ -6,6 +6,7 @@ __all__ = ["Calibrated", "conformal_quantile", "monotone"]
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 from pcgen.errors import InputError, unknown_name
 from pcgen.plugins.base import Plugin, unfitted
 from pcgen.plugins.joint import JointValues
-from pcgen.plugins.loop import ROUNDS, Measure, closed_loop
+from pcgen.plugins.loop import Measure, closed_loop
 
 KNOTS = 9
 _PER_KNOT = 40  # codes edited to each knot
@@ -46,6 +47,7 @@ class Calibrated(Plugin):
         self.said = self.heard = self.mean = self.deviation = self.floor = torch.empty(0)
         self.joint: JointValues | None = None
         self.errors: dict[str, Tensor] = {}
+        self._floors: dict[tuple[bool, ...], Tensor] = {}  # found when first asked for: they take some milliseconds
 
     def fit(
         self,
@@ -72,7 +74,7 @@ class Calibrated(Plugin):
         self.mean, self.deviation = complete.mean(0), complete.std(0).clamp(min=1e-6)
         whole = torch.tensor([spec.kind != "continuous" for spec in self.specs])
         standard = (complete - self.mean) / self.deviation
-        self.joint = JointValues.fit(standard[rows[:_ROWS]], whole)
+        self.joint, self._floors = JointValues.fit(standard[rows[:_ROWS]], whole), {}
         self.floor = self.inner.log_prob(latents[rows[:4000]]).quantile(_UNLIKELY)
 
         grid = torch.linspace(0.03, 0.97, KNOTS)
@@ -110,10 +112,11 @@ class Calibrated(Plugin):
         return self.inner.edit(latents, self.command(values), mask, strength)
 
     def steer(
-        self, latents: Tensor, before: Tensor, values: Tensor, mask: Tensor, measure: Measure, *, rounds: int = ROUNDS
+        self, latents: Tensor, before: Tensor, values: Tensor, mask: Tensor, measure: Measure, *, enough: float = 0.01
     ) -> Tensor:
         """The edit, corrected by what it measures; see :func:`~pcgen.plugins.loop.closed_loop`."""
-        return closed_loop(self.inner, latents, before, values, mask, measure, rounds=rounds, command=self.command)
+        known = partial(closed_loop, command=self.command, deviation=self.deviation)
+        return known(self.inner, latents, before, values, mask, measure, enough=enough)
 
     def sample(self, count: int, values: Tensor, mask: Tensor, *, seed: int = 0) -> Tensor:
         """What the inner plugin draws for the mapped request."""
@@ -153,7 +156,7 @@ class Calibrated(Plugin):
         density = self.joint.log_prob((values - self.mean) / self.deviation, known)
         # Densities compare only over the same attributes: each set of known ones has a floor of its own.
         masks, which = known.unique(dim=0, return_inverse=True)
-        rare = torch.stack([self.joint.rarity(mask).quantile(_UNLIKELY) for mask in masks])[which] > density
+        rare = torch.stack([self._rarest(mask) for mask in masks])[which] > density
         unlikely = self.inner.log_prob(latents) < self.floor
         reasons: list[str | None] = []
         for row in range(len(latents)):
@@ -164,6 +167,14 @@ class Calibrated(Plugin):
             else:
                 reasons.append(None)
         return reasons
+
+    def _rarest(self, known: Tensor) -> Tensor:
+        """Log-density of the rarest training values that are not called outside the support, for one mask ``[K]``."""
+        assert self.joint is not None
+        key = tuple(known.tolist())
+        if key not in self._floors:
+            self._floors[key] = self.joint.rarity(known).quantile(_UNLIKELY)
+        return self._floors[key]
 
     def state(self) -> dict[str, Tensor]:
         """The fitted tensors, the inner plugin's under ``inner.``."""

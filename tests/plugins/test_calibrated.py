@@ -47,6 +47,31 @@ def test_the_loop_without_requests_or_rounds_returns_the_code(plugin):
     torch.testing.assert_close(closed_loop(plugin.inner, latents, before, *request(5), measure), latents)
 
 
+def test_an_edit_that_would_spoil_what_is_held_is_cut_short(plugin):
+    def cliff(latents):
+        values = values_of(latents)
+        values[:, 1] = values[:, 1].where(values[:, 0] < 1.5, 99.0)
+        return values, torch.ones_like(values, dtype=torch.bool)
+
+    latents, before = problem(100, seed=6)
+    start = before[:, 0] < 1
+    latents, before = latents[start], before[start]
+    request_ = request(len(latents), a=3.0)
+    assert (cliff(plugin.edit(latents, *request_))[0][:, 1] > 90).float().mean() > 0.9
+    after = cliff(closed_loop(plugin.inner, latents, before, *request_, cliff))[0]
+    assert (after[:, 1] < 90).all() and (after[:, 0] > before[:, 0] - 0.1).all()
+
+
+def test_no_code_depends_on_the_others_of_its_batch(plugin):
+    latents, before = problem(20, seed=6)
+    values, mask = request(20, b=2.0)
+    together = closed_loop(plugin.inner, latents, before, values, mask, measure)
+    alone = [
+        closed_loop(plugin.inner, *(x[i : i + 1] for x in (latents, before, values, mask)), measure) for i in (3, 9)
+    ]
+    torch.testing.assert_close(together[[3, 9]], torch.cat(alone), atol=1e-4, rtol=0)
+
+
 def test_what_cannot_be_measured_is_not_held(plugin):
     def blind(latents):
         values = values_of(latents)
