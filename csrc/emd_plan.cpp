@@ -11,7 +11,8 @@ namespace {
 using PlanTensors = std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor>;
 
 PlanTensors emd_plan_cpu(const Tensor& x, const Tensor& y, const std::optional<Tensor>& x_lengths,
-                         const std::optional<Tensor>& y_lengths, bool squared, double tol, bool exact) {
+                         const std::optional<Tensor>& y_lengths, const std::optional<Tensor>& start, bool squared,
+                         double tol, bool exact) {
   check_points(x);
   check_points(y);
   const int64_t batch = x.size(0), n = x.size(1), m = y.size(1), room = std::max<int64_t>(0, n + m - 1);
@@ -30,9 +31,12 @@ PlanTensors emd_plan_cpu(const Tensor& x, const Tensor& y, const std::optional<T
                                mass.mutable_data_ptr<double>(),        prices.mutable_data_ptr<double>(),
                                lower_bound.mutable_data_ptr<double>(), gap.mutable_data_ptr<double>(),
                                converged.mutable_data_ptr<bool>()};
+    const std::optional<Tensor> begin =
+        start ? std::optional<Tensor>(torch::stable::contiguous(*start)) : std::optional<Tensor>();
     dispatch_floating(x, [&]<typename T>() {
       emd_plan<T>(xc.const_data_ptr<T>(), yc.const_data_ptr<T>(), optional_data(x_lengths), optional_data(y_lengths),
-                  batch, n, m, {squared, tol, exact}, result, torch_parallel_for);
+                  begin ? begin->const_data_ptr<double>() : nullptr, batch, n, m, {squared, tol, exact}, result,
+                  torch_parallel_for);
     });
   }
   return {source, target, mass, prices, lower_bound, gap, converged};

@@ -25,7 +25,8 @@ STABLE_TORCH_LIBRARY(pcgen, m) {
       "emd(Tensor x, Tensor y, Tensor? lengths, Tensor? prices, bool squared, float tol, bool exact) "
       "-> (Tensor, Tensor, Tensor, Tensor, Tensor)");
   m.def(
-      "emd_plan(Tensor x, Tensor y, Tensor? x_lengths, Tensor? y_lengths, bool squared, float tol, bool exact) "
+      "emd_plan(Tensor x, Tensor y, Tensor? x_lengths, Tensor? y_lengths, Tensor? prices, bool squared, float tol, "
+      "bool exact) "
       "-> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
   m.def("simd_level() -> int");
 }

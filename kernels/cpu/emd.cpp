@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/cpu/emd_frame.h"
 #include "kernels/cpu/emd_points.h"
 #include "kernels/cpu/emd_solve.h"
 
@@ -56,23 +57,25 @@ struct Job {
   }
 
   void solve(int64_t pair, const std::vector<double>& px, const std::vector<double>& py) const {
-    const std::vector<int32_t> order_x = compact_order(px), order_y = compact_order(py);
-    std::vector<double> start;
-    if (prices && std::all_of(prices + pair * n, prices + pair * n + order_y.size(), usable_price)) {
-      start = reordered(std::vector<double>(prices + pair * n, prices + pair * n + order_y.size()), order_y, 1);
-    }
-    const std::vector<double> compact_x = reordered(px, order_x, 3), compact_y = reordered(py, order_y, 3);
-    const Solution<Auction> solution = solve_emd(compact_x, compact_y, start, options);
+    const Framed f = framed(px, py, options.squared);
+    const Metric& metric = f.metric;
+    const std::vector<int32_t> order_x = compact_order(f.x, metric.along()),
+                               order_y = compact_order(f.y, metric.along());
+    std::vector<double> start = usable_prices(prices ? prices + pair * n : nullptr, order_y.size());
+    if (!start.empty()) start = reordered(shifted(start, f.share_y, 1), order_y, 1);
+    const Solution<Auction> solution =
+        solve_emd(reordered(f.x, order_x, 3), reordered(f.y, order_y, 3), start, metric, {options.tol, options.exact});
+    std::vector<double> final_prices(order_y.size());
     for (size_t i = 0; i < order_x.size(); ++i) {
       result.assignment[pair * n + order_x[i]] = order_y[solution.auction->target(i)];
-      result.prices[pair * n + order_y[i]] = solution.auction->price(i);
+      final_prices[order_y[i]] = solution.auction->price(i);
     }
+    final_prices = from_zero(shifted(final_prices, f.share_y, -1));
+    std::copy(final_prices.begin(), final_prices.end(), result.prices + pair * n);
     result.lower_bound[pair] = solution.lower_bound;
     result.gap[pair] = solution.gap();
     result.converged[pair] = solution.converged;
   }
-
-  static bool usable_price(double price) { return std::isfinite(price); }
 };
 
 }  // namespace

@@ -12,8 +12,8 @@ constexpr double kInf = std::numeric_limits<double>::infinity();
 }  // namespace
 
 Auction::Auction(const std::vector<double>& x, const std::vector<double>& y, const std::vector<double>& prices,
-                 bool squared, bool tilted)
-    : Bidders(x, y, prices, squared, tilted), target_(size(), -1), owner_(size(), -1) {}
+                 const Metric& metric)
+    : Bidders(x, y, prices, metric), target_(size(), -1), owner_(size(), -1) {}
 
 void Auction::release() {
   std::fill(target_.begin(), target_.end(), -1);
@@ -29,7 +29,6 @@ std::vector<int32_t> Auction::free_points() const {
 }
 
 bool Auction::assign(double epsilon, int64_t max_bids) {
-  tilt();
   const int64_t last = bids_ + max_bids;
   std::vector<int32_t> free = free_points(), displaced;
   for (; !free.empty(); std::swap(free, displaced)) {
@@ -77,13 +76,13 @@ void Auction::complete() {
 double Auction::primal() const {
   double sum = 0;
   for (int64_t i = 0; i < size(); ++i) sum += cost(i, target_[i]);
-  return sum / size();
+  return metric().common + sum / size();
 }
 
 double Auction::dual() {
   double sum = 0;
   for (int64_t i = 0; i < size(); ++i) sum += utility(i) - price(i);
-  return sum / size();
+  return metric().common + sum / size();
 }
 
 Auction::Choice Auction::best_candidate(int64_t i) const {

@@ -11,7 +11,7 @@ namespace pcgen {
 class Auction : public Bidders {
  public:
   Auction(const std::vector<double>& x,  // as for the bidders; [n, 3] both
-          const std::vector<double>& y, const std::vector<double>& prices, bool squared, bool tilted);
+          const std::vector<double>& y, const std::vector<double>& prices, const Metric& metric);
 
   // Lets the free points bid until none is left: each pays up to the value of its second choice and epsilon more, so
   // that at the end none could do better by more than epsilon. False if that took more than max_bids.

@@ -19,8 +19,8 @@ Candidates no_candidates() {
 }  // namespace
 
 Bidders::Bidders(const std::vector<double>& x, const std::vector<double>& y, const std::vector<double>& prices,
-                 bool squared, bool tilted)
-    : n_(x.size() / 3), x_(x), tree_(y, prices, squared, tilted), squared_(squared), candidates_(n_, no_candidates()) {}
+                 const Metric& metric)
+    : n_(x.size() / 3), x_(x), tree_(y, prices), metric_(metric), candidates_(n_, no_candidates()) {}
 
 double Bidders::utility(int64_t i) {
   const auto best = [&] {
@@ -39,7 +39,8 @@ double Bidders::cost(int64_t i, int64_t j) const {
   const double dx = x_[3 * i] - y.center[0][j], dy = x_[3 * i + 1] - y.center[1][j],
                dz = x_[3 * i + 2] - y.center[2][j];
   const double dist2 = std::fma(dz, dz, std::fma(dy, dy, dx * dx));
-  return squared_ ? dist2 : std::sqrt(dist2);
+  if (metric_.cost == EmdCost::squared) return dist2;
+  return metric_.cost == EmdCost::detour ? std::sqrt(dist2) + dx : std::sqrt(dist2);
 }
 
 void Bidders::search(int64_t i) {
@@ -51,7 +52,7 @@ void Bidders::search(int64_t i) {
       candidates.cost[k] = cost(i, candidates.target[k]);
     }
   }
-  kernels_.nearest(tree_.view(), &x_[3 * i], squared_, candidates);
+  kernels_.nearest(tree_.view(), &x_[3 * i], metric_.cost, candidates);
 }
 
 }  // namespace pcgen

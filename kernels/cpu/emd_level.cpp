@@ -7,6 +7,7 @@
 namespace {
 
 using pcgen::Candidates;
+using pcgen::EmdCost;
 using pcgen::kCandidates;
 using pcgen::kFan;
 using pcgen::PricedBoxes;
@@ -15,7 +16,6 @@ using pcgen::PricedTree;
 using V = Vec<double>;
 
 constexpr double kRelativeSlack = 1e-14;
-constexpr double kLeastDistance = 1e-150;
 constexpr int kSought = 4;  // of the old candidates must be found again; measured: more visits or more searches
 
 inline V root(V a) {
@@ -25,17 +25,6 @@ inline V root(V a) {
   return {_mm256_sqrt_pd(a.v)};
 #else
   for (int i = 0; i < V::kWidth; ++i) a.v[i] = __builtin_sqrt(a.v[i]);
-  return a;
-#endif
-}
-
-inline V divide(V a, V b) {
-#if defined(__AVX512F__)
-  return {_mm512_div_pd(a.v, b.v)};
-#elif defined(__AVX2__)
-  return {_mm256_div_pd(a.v, b.v)};
-#else
-  for (int i = 0; i < V::kWidth; ++i) a.v[i] /= b.v[i];
   return a;
 #endif
 }
@@ -67,64 +56,46 @@ inline unsigned below(V a, V b) {
 }
 
 // Values of one block of siblings; returns a bit for each that is below the limit.
-template <bool squared>
+template <EmdCost cost>
 inline unsigned point_values(const PricedBoxes& points, int64_t first, V x, V y, V z, double limit, double* values) {
   unsigned mask = 0;
   for (int64_t k = 0; k < kFan; k += V::kWidth) {
     const int64_t j = first + k;
-    const V dist2 = distance2<double>(x - V::load(points.center[0] + j), y - V::load(points.center[1] + j),
-                                      z - V::load(points.center[2] + j));
-    const V value = add(squared ? dist2 : root(dist2), V::load(points.price + j));
+    const V dx = x - V::load(points.center[0] + j);
+    const V dist2 = distance2<double>(dx, y - V::load(points.center[1] + j), z - V::load(points.center[2] + j));
+    const V price = V::load(points.price + j);
+    const V way = cost == EmdCost::squared ? dist2 : root(dist2);
+    const V value = add(cost == EmdCost::detour ? add(way, dx) : way, price);
     value.store(values + k);
     mask |= below(value, V::fill(limit)) << k;
   }
   return mask;
 }
 
-// The least cost + price that a box without slope may hold: that of the point nearest to x.
-template <bool squared>
+// The least cost + price that a box may hold: that of the point nearest to x, or, as a detour falls along the first
+// axis and grows across it, of the nearest one at the far end.
+template <EmdCost cost>
 inline V level_value(const PricedBoxes& boxes, int64_t j, V x, V y, V z) {
   const auto outside = [&](V at, int axis) {
     const V from_center = absolute(at - V::load(boxes.center[axis] + j));
     return V::max(from_center - V::load(boxes.half[axis] + j), V::fill(0));
   };
-  const V dist2 = distance2<double>(outside(x, 0), outside(y, 1), outside(z, 2));
-  return add(squared ? dist2 : root(dist2), V::load(boxes.price + j));
-}
-
-// With the tilted price p and the slope g it is the minimum over y in the box of cost(x, y) - <g, y - center> + p: for
-// the distance from its tangent at the center, for the square exactly.
-template <bool squared>
-inline V tilted_value(const PricedBoxes& boxes, int64_t j, V x, V y, V z) {
-  const V dx = x - V::load(boxes.center[0] + j), dy = y - V::load(boxes.center[1] + j),
-          dz = z - V::load(boxes.center[2] + j);
-  const V gx = V::load(boxes.slope[0] + j), gy = V::load(boxes.slope[1] + j), gz = V::load(boxes.slope[2] + j);
-  const V hx = V::load(boxes.half[0] + j), hy = V::load(boxes.half[1] + j), hz = V::load(boxes.half[2] + j);
   const V price = V::load(boxes.price + j);
-  if constexpr (squared) {
-    const V half = V::fill(0.5), none = V::fill(0);
-    const V ox = V::max(absolute(V::fma(half, gx, dx)) - hx, none),
-            oy = V::max(absolute(V::fma(half, gy, dy)) - hy, none),
-            oz = V::max(absolute(V::fma(half, gz, dz)) - hz, none);
-    const V quarter = V::fill(0.25);
-    const V tilt =
-        V::fma(gz, V::fma(quarter, gz, dz), V::fma(gy, V::fma(quarter, gy, dy), gx * V::fma(quarter, gx, dx)));
-    const V size = V::fma(hx, hx, distance2<double>(dx, dy, dz));
-    return V::fma(V::fill(-kRelativeSlack), size, add(price, distance2<double>(ox, oy, oz) - tilt));
+  if constexpr (cost == EmdCost::detour) {
+    const V back = (x - V::load(boxes.center[0] + j)) - V::load(boxes.half[0] + j);
+    const V way = root(distance2<double>(back, outside(y, 1), outside(z, 2)));
+    return add(V::fma(V::fill(1 - kRelativeSlack), way, back), price);
   } else {
-    const V distance = V::max(root(distance2<double>(dx, dy, dz)), V::fill(kLeastDistance));
-    const V turn = V::fma(absolute(V::fma(distance, gx, dx)), hx,
-                          V::fma(absolute(V::fma(distance, gy, dy)), hy, absolute(V::fma(distance, gz, dz)) * hz));
-    return V::fma(V::fill(1 - kRelativeSlack), distance, price - divide(turn, distance));
+    const V dist2 = distance2<double>(outside(x, 0), outside(y, 1), outside(z, 2));
+    return add(cost == EmdCost::squared ? dist2 : root(dist2), price);
   }
 }
 
-template <bool squared, bool tilted>
+template <EmdCost cost>
 inline unsigned box_values(const PricedBoxes& boxes, int64_t first, V x, V y, V z, double limit, double* values) {
   unsigned mask = 0;
   for (int64_t k = 0; k < kFan; k += V::kWidth) {
-    const V value =
-        tilted ? tilted_value<squared>(boxes, first + k, x, y, z) : level_value<squared>(boxes, first + k, x, y, z);
+    const V value = level_value<cost>(boxes, first + k, x, y, z);
     value.store(values + k);
     mask |= below(value, V::fill(limit)) << k;
   }
@@ -158,7 +129,7 @@ inline double padded_limit(const PricedTree& tree, double limit) {
 
 // Shows the visitor every target below its limit, which may fall on the way. Level by level, because independent blocks
 // overlap in the processor where a descent would wait for each comparison.
-template <bool squared, bool tilted, typename Visitor>
+template <EmdCost cost, typename Visitor>
 void walk(const PricedTree& tree, const double* point, Visitor& visitor) {
   const V x = V::fill(point[0]), y = V::fill(point[1]), z = V::fill(point[2]);
   int32_t* current = tree.frontier[0];
@@ -173,7 +144,7 @@ void walk(const PricedTree& tree, const double* point, Visitor& visitor) {
     int64_t found = 0;
     for (int64_t c = 0; c < count; ++c) {
       const int32_t first = current[c] * static_cast<int32_t>(kFan);
-      const unsigned mask = box_values<squared, tilted>(tree.level[height], first, x, y, z, limit, values);
+      const unsigned mask = box_values<cost>(tree.level[height], first, x, y, z, limit, values);
       found += append(mask, first, values, next + found, value + found);
     }
     int32_t* done = current;
@@ -184,18 +155,29 @@ void walk(const PricedTree& tree, const double* point, Visitor& visitor) {
   for (int64_t c = 0; c < count; ++c) {
     if (value[c] >= padded_limit(tree, visitor.limit)) continue;
     const int64_t first = current[c] * kFan;
-    const unsigned mask = point_values<squared>(tree.level[0], first, x, y, z, visitor.limit, values);
+    const unsigned mask = point_values<cost>(tree.level[0], first, x, y, z, visitor.limit, values);
     visitor.take(mask, static_cast<int32_t>(first), values);
   }
 }
 
 template <typename Visitor>
-void walk(const PricedTree& tree, const double* point, bool squared, Visitor& visitor) {
-  if (squared) {
-    tree.tilted ? walk<true, true>(tree, point, visitor) : walk<true, false>(tree, point, visitor);
-  } else {
-    tree.tilted ? walk<false, true>(tree, point, visitor) : walk<false, false>(tree, point, visitor);
+void walk(const PricedTree& tree, const double* point, EmdCost cost, Visitor& visitor) {
+  switch (cost) {
+    case EmdCost::distance:
+      return walk<EmdCost::distance>(tree, point, visitor);
+    case EmdCost::squared:
+      return walk<EmdCost::squared>(tree, point, visitor);
+    case EmdCost::detour:
+      return walk<EmdCost::detour>(tree, point, visitor);
   }
+}
+
+// What point_values() adds to the price of target j, rounded alike.
+double cost_of(const PricedBoxes& targets, int32_t j, const double* point, EmdCost cost) {
+  const double dx = point[0] - targets.center[0][j];
+  const double dist2 = distance2<double>(dx, point[1] - targets.center[1][j], point[2] - targets.center[2][j]);
+  if (cost == EmdCost::squared) return dist2;
+  return cost == EmdCost::detour ? __builtin_sqrt(dist2) + dx : __builtin_sqrt(dist2);
 }
 
 // Collects targets below the limit and keeps the least. What comes is sorted by counting, in one go and without
@@ -231,7 +213,7 @@ struct Least {
   }
 };
 
-void nearest(const PricedTree& tree, const double* point, bool squared, Candidates& candidates) {
+void nearest(const PricedTree& tree, const double* point, EmdCost cost, Candidates& candidates) {
   const PricedBoxes& targets = tree.level[0];
   Least least;
   least.limit = __builtin_inf();
@@ -244,14 +226,12 @@ void nearest(const PricedTree& tree, const double* point, bool squared, Candidat
   least.limit = least.value[kSought - 1];
   least.count = 0;
   least.limit = __builtin_nextafter(least.limit, __builtin_inf());  // the old candidates must be found again
-  walk(tree, point, squared, least);
+  walk(tree, point, cost, least);
   least.keep_least();
   for (int k = 0; k < kCandidates; ++k) {
     const bool found = k < least.count;
     const int32_t j = candidates.target[k] = found ? least.target[k] : 0;
-    const double dist2 = distance2<double>(point[0] - targets.center[0][j], point[1] - targets.center[1][j],
-                                           point[2] - targets.center[2][j]);
-    candidates.cost[k] = !found ? __builtin_inf() : squared ? dist2 : __builtin_sqrt(dist2);
+    candidates.cost[k] = found ? cost_of(targets, j, point, cost) : __builtin_inf();
   }
   candidates.bound = least.limit;
 }
@@ -267,10 +247,10 @@ struct List {
   }
 };
 
-int64_t within(const PricedTree& tree, const double* point, bool squared, double limit, int32_t* target,
+int64_t within(const PricedTree& tree, const double* point, EmdCost cost, double limit, int32_t* target,
                double* value) {
   List list{limit, target, value, 0};
-  walk(tree, point, squared, list);
+  walk(tree, point, cost, list);
   return list.count;
 }
 

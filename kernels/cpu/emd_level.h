@@ -9,14 +9,14 @@ inline constexpr int64_t kFan = 8;         // children of a node, and points of 
 inline constexpr int kMaxTreeHeight = 12;  // more than any int32 index needs
 inline constexpr int kCandidates = 8;      // targets remembered for each point
 
-// The nodes of one height: points with their prices, or boxes with a slope each and the least tilted price inside,
-// min_j (price_j + <slope, y_j - center>). Prices fall about as fast as the cost rises along the way that mass is
-// moved, so that a bound from the least price alone would prune next to nothing where clouds are far apart. Padding to
-// a multiple of kFan has price +inf.
+// Of going from x to y. The detour is what the way is longer than its part along the first axis, |y - x| - (y - x)[0].
+enum class EmdCost : int { distance, squared, detour };
+
+// The nodes of one height: points with their prices, or boxes with the least price inside. Padding to a multiple of
+// kFan has price +inf.
 struct PricedBoxes {
   const double* center[3];
-  const double* half[3];   // extent; nullptr for points
-  const double* slope[3];  // nullptr for points
+  const double* half[3];  // extent; nullptr for points
   const double* price;
 };
 
@@ -25,7 +25,6 @@ struct PricedBoxes {
 struct PricedTree {
   PricedBoxes level[kMaxTreeHeight];
   int height;
-  bool tilted;           // or else all slopes are 0
   double slack;          // above the rounding errors of a box's value, apart from what the limit's size adds
   int32_t* frontier[2];  // room for all leaves
   double* frontier_value;
@@ -41,10 +40,10 @@ struct Candidates {
 struct EmdKernels {
   // Replaces the candidates by the targets of least cost + price, at least two. The old ones, all different, limit the
   // search; a cost of +inf stands for "none", on both sides.
-  void (*nearest)(const PricedTree& tree, const double* point, bool squared, Candidates& candidates);
+  void (*nearest)(const PricedTree& tree, const double* point, EmdCost cost, Candidates& candidates);
 
   // Lists all targets with cost + price < limit; returns how many.
-  int64_t (*within)(const PricedTree& tree, const double* point, bool squared, double limit,
+  int64_t (*within)(const PricedTree& tree, const double* point, EmdCost cost, double limit,
                     int32_t* target,  // room for all targets
                     double* value);
 };

@@ -75,7 +75,7 @@ std::vector<int32_t> sorted(const std::vector<double>& along) {
 
 }  // namespace
 
-LineSolution solve_on_line(const std::vector<double>& x, const std::vector<double>& y, bool squared) {
+LineSolution solve_on_line(const std::vector<double>& x, const std::vector<double>& y, EmdCost kind) {
   const Line line = through(x, y);
   const double thin = kThin * line.length, count = double(x.size() + y.size()) / 3;
   if (!(line.distance2(x) + line.distance2(y) <= thin * thin * count)) return {};
@@ -83,8 +83,9 @@ LineSolution solve_on_line(const std::vector<double>& x, const std::vector<doubl
   const std::vector<double> s = projected(x, line), t = projected(y, line);
   const std::vector<int32_t> order_x = sorted(s), order_y = sorted(t);
   const auto cost = [&](size_t i, size_t j) {
-    const double d = std::abs(s[order_x[i]] - t[order_y[j]]);
-    return squared ? d * d : d;
+    const double d = t[order_y[j]] - s[order_x[i]];
+    if (kind == EmdCost::squared) return d * d;
+    return kind == EmdCost::detour ? std::abs(d) - d * line.direction[0] : std::abs(d);
   };
   LineSolution solution{std::vector<int32_t>(s.size()), std::vector<double>(t.size())};
   double price = 0;

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/cpu/emd_level.h"
+
 namespace pcgen {
 
 struct LineSolution {
@@ -16,6 +18,6 @@ struct LineSolution {
 // start for clouds near it, where an auction from zero prices passes shifts from neighbour to neighbour.
 LineSolution solve_on_line(const std::vector<double>& x,  // [n, 3]
                            const std::vector<double>& y,  // [n, 3]
-                           bool squared);
+                           EmdCost kind);
 
 }  // namespace pcgen

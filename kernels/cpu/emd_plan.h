@@ -21,6 +21,7 @@ void emd_plan(const T* x,                // [batch, n, 3]
               const T* y,                // [batch, m, 3]
               const int64_t* x_lengths,  // [batch] or nullptr
               const int64_t* y_lengths,  // [batch] or nullptr
+              const double* prices,      // [batch, m] or nullptr: where to start
               int64_t batch, int64_t n, int64_t m, EmdOptions options, EmdPlanResult result, ParallelFor parallel_for);
 
 }  // namespace pcgen

@@ -3,40 +3,45 @@
 namespace pcgen {
 namespace {
 
+// Seen in this mirror, the way back has the same detour.
+std::vector<double> mirrored(std::vector<double> points) {
+  for (size_t i = 0; i < points.size(); i += 3) points[i] = -points[i];
+  return points;
+}
+
 double weight(const Units& units, int64_t i) { return units.empty() ? 1 : static_cast<double>(units[i]); }
 
 }  // namespace
 
-double largest_cost(const std::vector<double>& x, const std::vector<double>& y, bool squared) {
-  double dist2 = 0;
+double largest_cost(const std::vector<double>& x, const std::vector<double>& y, EmdCost cost) {
+  double across2 = 0, along = 0, least_along = 0;
   for (size_t axis = 0; axis < 3; ++axis) {
-    double low = x[axis], high = x[axis];
-    for (const auto* points : {&x, &y}) {
-      for (size_t i = axis; i < points->size(); i += 3) {
-        low = std::min(low, (*points)[i]);
-        high = std::max(high, (*points)[i]);
-      }
-    }
-    dist2 += (high - low) * (high - low);
-  }
-  return squared ? dist2 : std::sqrt(dist2);
-}
-
-Offset offset(const std::vector<double>& x, const std::vector<double>& y) {
-  double between = 0, within = 0;
-  for (size_t axis = 0; axis < 3; ++axis) {
-    double mean[2] = {0, 0};
+    double low[2], high[2];
     for (const int side : {0, 1}) {
       const std::vector<double>& points = side ? y : x;
-      const double n = points.size() / 3;
-      for (size_t i = axis; i < points.size(); i += 3) mean[side] += points[i] / n;
+      low[side] = high[side] = points[axis];
       for (size_t i = axis; i < points.size(); i += 3) {
-        within += (points[i] - mean[side]) * (points[i] - mean[side]) / (2 * n);
+        low[side] = std::min(low[side], points[i]);
+        high[side] = std::max(high[side], points[i]);
       }
     }
-    between += (mean[0] - mean[1]) * (mean[0] - mean[1]);
+    const double side = std::max(high[0], high[1]) - std::min(low[0], low[1]);
+    if (axis == 0) {
+      along = side;
+      least_along = low[1] - high[0];
+    } else {
+      across2 += side * side;
+    }
   }
-  return {std::sqrt(between), between > emd_tuning::kFar * emd_tuning::kFar * within};
+  if (cost == EmdCost::detour) return std::sqrt(across2 + least_along * least_along) - least_along;
+  return cost == EmdCost::squared ? across2 + along * along : std::sqrt(across2 + along * along);
+}
+
+double detail(double moved, const Metric& metric, double primal) {
+  const double own = std::max(0.0, primal - metric.common);
+  if (metric.cost == EmdCost::squared) return moved * (moved + 2 * std::sqrt(own));
+  if (metric.cost == EmdCost::distance) return moved;
+  return std::min(moved, moved * (moved / (2 * metric.common) + std::sqrt(2 * own / metric.common)));
 }
 
 std::vector<double> coarser(const std::vector<double>& points, const Units& units) {
@@ -60,13 +65,14 @@ Units coarser(const Units& units) {
   return sums;
 }
 
-double spread(const std::vector<double>& points, const Units& units, const std::vector<double>& centroids) {
+double spread(const std::vector<double>& points, const Units& units, const std::vector<double>& centroids,
+              double along) {
   const int64_t n = points.size() / 3;
   double sum = 0, total = 0;
   for (int64_t i = 0; i < n; ++i) {
     double dist2 = 0;
     for (int64_t axis = 0; axis < 3; ++axis) {
-      const double d = points[3 * i + axis] - centroids[3 * (i / kFan) + axis];
+      const double d = (points[3 * i + axis] - centroids[3 * (i / kFan) + axis]) * (axis == 0 ? along : 1);
       dist2 += d * d;
     }
     sum += weight(units, i) * std::sqrt(dist2);
@@ -76,10 +82,10 @@ double spread(const std::vector<double>& points, const Units& units, const std::
 }
 
 std::vector<double> interpolate(Bidders& coarse, const std::vector<double>& coarse_x, const std::vector<double>& y,
-                                bool squared, bool tilted) {
+                                const Metric& metric) {
   std::vector<double> offers(coarse.size()), prices(y.size() / 3);
   for (int64_t i = 0; i < coarse.size(); ++i) offers[i] = -coarse.utility(i);
-  Bidders back(y, coarse_x, offers, squared, tilted);
+  Bidders back(mirrored(y), mirrored(coarse_x), offers, metric);
   for (size_t j = 0; j < prices.size(); ++j) prices[j] = -back.utility(j);
   return prices;
 }

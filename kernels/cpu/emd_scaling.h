@@ -23,7 +23,6 @@ inline constexpr double kEpsilonStep = 4;     // from phase to phase
 inline constexpr double kTolBeforePaths =
     2e-4;                                      // where the exact mode leaves the auction, and less where details matter
 inline constexpr double kLeastDetail = 1e-3;   // less, but not below this fraction of it
-inline constexpr double kFar = 0.7;            // clouds further apart than so many times their radius
 inline constexpr double kExactTol = 1e-9;      // what counts as optimal
 inline constexpr double kRounding = 4e-15;     // of the largest cost: what a certificate in float64 cannot tell
 inline constexpr int64_t kPatience = 12;       // bids per point after which epsilon was too small to begin with
@@ -33,15 +32,8 @@ inline constexpr int64_t kMaxBidsPerPoint = 5000;  // all in all
 
 }  // namespace emd_tuning
 
-// The longest cost between the bounding boxes' corners.
-double largest_cost(const std::vector<double>& x, const std::vector<double>& y, bool squared);
-
-struct Offset {
-  double distance;  // between the means of the clouds
-  bool far;         // compared with the points' distance from their mean
-};
-
-Offset offset(const std::vector<double>& x, const std::vector<double>& y);
+// At least the largest cost of the pair.
+double largest_cost(const std::vector<double>& x, const std::vector<double>& y, EmdCost cost);
 
 using Units = std::vector<int64_t>;  // of each point; empty: one of each
 
@@ -49,12 +41,17 @@ using Units = std::vector<int64_t>;  // of each point; empty: one of each
 std::vector<double> coarser(const std::vector<double>& points, const Units& units);
 Units coarser(const Units& units);
 
-// Mean distance of the units from the centroid of their run.
-double spread(const std::vector<double>& points, const Units& units, const std::vector<double>& centroids);
+// Mean distance of the units from the centroid of their run, the first axis shortened to `along` times its length.
+double spread(const std::vector<double>& points, const Units& units, const std::vector<double>& centroids,
+              double along);
+
+// What such a move of the points changes of a cost: for the detour, that grows as the square across divided by twice
+// the way, the other two.
+double detail(double moved, const Metric& metric, double primal);
 
 // Prices of y by the dual of a coarser pair: the highest that leave each coarse point of x its utility.
 std::vector<double> interpolate(Bidders& coarse, const std::vector<double>& coarse_x, const std::vector<double>& y,
-                                bool squared, bool tilted);
+                                const Metric& metric);
 
 // Prices count by their differences only.
 std::vector<double> from_zero(std::vector<double> prices);
@@ -69,25 +66,24 @@ struct Start {
 // solve(coarse_x, coarse_y, tol) solves the coarser pair, if this one is large enough for that.
 template <typename Solve>
 Start start(const std::vector<double>& x, const Units& supply, const std::vector<double>& y, const Units& capacity,
-            bool squared, double tol, bool small_tol_for_detail, Solve solve) {
+            const Metric& metric, double tol, bool small_tol_for_detail, Solve solve) {
   using namespace emd_tuning;
   const int64_t n = x.size() / 3, m = y.size() / 3;
-  const double largest = largest_cost(x, y, squared);
+  const double largest = largest_cost(x, y, metric.cost);
   if (std::max(n, m) <= kCoarsest) return {std::vector<double>(m, 0.0), largest / 4, largest / 4 / kWarmer, tol};
 
   const std::vector<double> coarse_x = coarser(x, supply), coarse_y = coarser(y, capacity);
   // What moving each point to its centroid may change of a cost: so good are the prices, however well the coarser pair
   // is solved, and so large are the differences that decide who belongs to whom nearby.
-  const double moved = spread(x, supply, coarse_x) + spread(y, capacity, coarse_y);
-  const Offset apart = offset(x, y);
-  const double neglected = apart.distance > 0 ? moved / apart.distance : 1;
+  const double moved = spread(x, supply, coarse_x, metric.along()) + spread(y, capacity, coarse_y, metric.along());
+  const double neglected = metric.apart > 0 ? moved / metric.apart * std::min(1.0, metric.radius / metric.apart) : 1;
   const auto coarse =
       solve(coarse_x, coarse_y, tol * std::clamp(kCoarseDetail * neglected / tol, kLeastDetail, kCoarseTol));
-  const double detail = squared ? moved * (moved + 2 * std::sqrt(coarse.primal)) : moved;
-  if (small_tol_for_detail && detail < coarse.primal) tol *= std::max(detail / coarse.primal, kLeastDetail);
+  const double changed = detail(moved, metric, coarse.primal);
+  if (small_tol_for_detail && changed < coarse.primal) tol *= std::max(changed / coarse.primal, kLeastDetail);
   const double warm_epsilon = tol * coarse.primal;
-  return {from_zero(interpolate(*coarse.auction, coarse_x, y, squared, apart.far)),
-          std::max(kDetail * detail, warm_epsilon), warm_epsilon, tol};
+  return {from_zero(interpolate(*coarse.auction, coarse_x, y, metric)), std::max(kDetail * changed, warm_epsilon),
+          warm_epsilon, tol};
 }
 
 template <typename Market>

@@ -43,12 +43,13 @@ Units sizes(const Sites& sites) {
 
 }  // namespace
 
-Solution<Auction> solve_by_sites(const std::vector<double>& x, const std::vector<double>& y, EmdOptions options) {
+Solution<Auction> solve_by_sites(const std::vector<double>& x, const std::vector<double>& y, const Metric& metric,
+                                 EmdTarget wanted) {
   Sites from = sites_of(x);
   if (from.members.empty()) return {};
   Sites to = sites_of(y);
   if (to.members.empty()) return {};
-  const auto transport = solve_transport(from.points, sizes(from), to.points, sizes(to), options);
+  const auto transport = solve_transport(from.points, sizes(from), to.points, sizes(to), {}, metric, wanted);
   if (!transport.converged) return {};
 
   std::vector<double> prices(y.size() / 3);
@@ -56,7 +57,7 @@ Solution<Auction> solve_by_sites(const std::vector<double>& x, const std::vector
     for (const int32_t j : to.members[k]) prices[j] = transport.auction->price(k);
   }
   Solution<Auction> solution{nullptr, transport.primal, transport.lower_bound, true};
-  solution.auction = std::make_unique<Auction>(x, y, from_zero(prices), options.squared, false);
+  solution.auction = std::make_unique<Auction>(x, y, from_zero(prices), metric);
   for (const Flow& flow : transport.auction->flows()) {
     for (int64_t unit = 0; unit < flow.amount; ++unit) {
       solution.auction->take(from.members[flow.from].back(), to.members[flow.to].back());

@@ -9,6 +9,6 @@ namespace pcgen {
 // Its auction is nullptr if not, or if the quality was missed.
 Solution<Auction> solve_by_sites(const std::vector<double>& x,  // [n, 3] in compact order
                                  const std::vector<double>& y,  // [n, 3] in compact order
-                                 EmdOptions options);
+                                 const Metric& metric, EmdTarget wanted);
 
 }  // namespace pcgen

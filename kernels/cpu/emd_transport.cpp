@@ -14,8 +14,8 @@ constexpr double kInf = std::numeric_limits<double>::infinity();
 
 TransportAuction::TransportAuction(const std::vector<double>& x, const std::vector<int64_t>& supply,
                                    const std::vector<double>& y, const std::vector<int64_t>& capacity,
-                                   const std::vector<double>& prices, bool squared, bool tilted)
-    : Bidders(x, y, prices, squared, tilted),
+                                   const std::vector<double>& prices, const Metric& metric)
+    : Bidders(x, y, prices, metric),
       supply_(supply),
       capacity_(capacity),
       targets_(capacity.size()),
@@ -39,7 +39,6 @@ void TransportAuction::free(int32_t i, int64_t amount) {
 }
 
 void TransportAuction::assign(double epsilon, int64_t max_bids) {
-  tilt();
   const int64_t last = bids_ + max_bids;
   std::vector<int32_t> round;
   while (!waiting_.empty()) {
@@ -267,14 +266,14 @@ double TransportAuction::primal() const {
   for (size_t j = 0; j < targets_.size(); ++j) {
     for (const Holding& holding : targets_[j].holdings) sum += holding.amount * cost(holding.owner, j);
   }
-  return sum / units_;
+  return metric().common + sum / units_;
 }
 
 double TransportAuction::dual() {
   double sum = 0;
   for (int64_t i = 0; i < size(); ++i) sum += supply_[i] * utility(i);
   for (size_t j = 0; j < targets_.size(); ++j) sum -= capacity_[j] * price(j);
-  return sum / units_;
+  return metric().common + sum / units_;
 }
 
 std::vector<Flow> TransportAuction::flows() const {

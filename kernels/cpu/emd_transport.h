@@ -18,7 +18,7 @@ class TransportAuction : public Bidders {
  public:
   TransportAuction(const std::vector<double>& x, const std::vector<int64_t>& supply,    // [n, 3], [n]
                    const std::vector<double>& y, const std::vector<int64_t>& capacity,  // [m, 3], [m], of equal sum
-                   const std::vector<double>& prices, bool squared, bool tilted);
+                   const std::vector<double>& prices, const Metric& metric);
 
   // As the auction of single units: at the end nobody could do better by more than epsilon per unit. What max_bids
   // leave over stays free.

@@ -1,7 +1,6 @@
 #include "kernels/cpu/emd_tree.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -9,10 +8,7 @@
 namespace pcgen {
 namespace {
 
-using Vector = std::array<double, 3>;
-
 constexpr double kInf = std::numeric_limits<double>::infinity();
-constexpr double kRidge = 1e-3;           // of the points' variance
 constexpr double kRelativeSlack = 1e-14;  // rounding errors, generously
 
 int64_t padded_to_fan(int64_t n) { return (n + kFan - 1) / kFan * kFan; }
@@ -46,51 +42,35 @@ void split(const std::vector<double>& points, int32_t* begin, int32_t* end) {
   split(points, begin + left, end);
 }
 
-// The solution of a * slope = b for a positive definite a, by Cramer's rule.
-Vector solved(const Vector (&a)[3], const Vector& b) {
-  const auto cross = [](const Vector& u, const Vector& v) {
-    return Vector{u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]};
-  };
-  const auto dot = [](const Vector& u, const Vector& v) { return u[0] * v[0] + u[1] * v[1] + u[2] * v[2]; };
-  const double determinant = dot(a[0], cross(a[1], a[2]));
-  if (!(determinant > 0)) return {0, 0, 0};
-  return {dot(b, cross(a[1], a[2])) / determinant, dot(b, cross(a[2], a[0])) / determinant,
-          dot(b, cross(a[0], a[1])) / determinant};
-}
-
 }  // namespace
 
-std::vector<int32_t> compact_order(const std::vector<double>& points) {
+std::vector<int32_t> compact_order(const std::vector<double>& points, double along) {
+  std::vector<double> squashed = points;
+  for (size_t i = 0; i < squashed.size(); i += 3) squashed[i] *= along;
   std::vector<int32_t> order(points.size() / 3);
   std::iota(order.begin(), order.end(), 0);
-  split(points, order.data(), order.data() + order.size());
+  split(squashed, order.data(), order.data() + order.size());
   return order;
 }
 
-PriceTree::PriceTree(const std::vector<double>& points, const std::vector<double>& prices, bool squared, bool tilted)
-    : n_(prices.size()), squared_(squared) {
-  const int64_t m = padded_to_fan(n_);
-  Level& targets = levels_.emplace_back(Level{m});
-  targets.price.assign(m, kInf);
-  targets.offset.assign(m, 0.0);
+PriceTree::PriceTree(const std::vector<double>& points, const std::vector<double>& prices) {
+  const int64_t n = prices.size();
+  Level& targets = levels_.emplace_back(padded_to_fan(n));
   std::copy(prices.begin(), prices.end(), targets.price.begin());
   for (int a = 0; a < 3; ++a) {
-    targets.center[a].assign(m, 0.0);
-    for (int64_t i = 0; i < n_; ++i) targets.center[a][i] = points[3 * i + a];
+    for (int64_t i = 0; i < n; ++i) targets.center[a][i] = points[3 * i + a];
   }
-  while (levels_.back().size > kFan) add_level();
+  while (levels_.back().size() > kFan) add_level();
 
-  view_.tilted = tilted;
   view_.height = static_cast<int>(levels_.size());
   for (int h = 0; h < view_.height; ++h) {
     for (int a = 0; a < 3; ++a) {
       view_.level[h].center[a] = levels_[h].center[a].data();
       view_.level[h].half[a] = levels_[h].half[a].data();
-      view_.level[h].slope[a] = levels_[h].slope[a].data();
     }
     view_.level[h].price = levels_[h].price.data();
   }
-  const int64_t room = m / kFan + kFan;
+  const int64_t room = levels_[0].size() / kFan + kFan;
   for (int k = 0; k < 2; ++k) {
     frontier_[k].resize(room);
     view_.frontier[k] = frontier_[k].data();
@@ -98,21 +78,20 @@ PriceTree::PriceTree(const std::vector<double>& points, const std::vector<double
   frontier_value_.resize(room);
   view_.frontier_value = frontier_value_.data();
   const Level& top = levels_.back();
+  double extent = 0;
   for (int a = 0; a < 3 && view_.height > 1; ++a) {
-    for (int64_t k = 0; k < top.size; ++k)
-      extent_ = std::max(extent_, 3 * (std::abs(top.center[a][k]) + top.half[a][k]));
+    for (int64_t k = 0; k < top.size(); ++k)
+      extent = std::max(extent, 3 * (std::abs(top.center[a][k]) + top.half[a][k]));
   }
-  tilt();
+  view_.slack = kRelativeSlack * extent;
 }
 
 void PriceTree::add_level() {
   const Level& below = levels_.back();
-  const int64_t nodes = below.size / kFan, m = padded_to_fan(nodes);
-  Level level{m};
+  const int64_t nodes = below.size() / kFan;
+  Level level(padded_to_fan(nodes));
   for (int a = 0; a < 3; ++a) {
-    level.center[a].assign(m, 0.0);
-    level.half[a].assign(m, 0.0);
-    level.slope[a].assign(m, 0.0);
+    level.half[a].assign(level.size(), 0.0);
     for (int64_t k = 0; k < nodes; ++k) {
       double low = kInf, high = -kInf;
       for (int64_t c = kFan * k; c < kFan * (k + 1); ++c) {
@@ -125,89 +104,24 @@ void PriceTree::add_level() {
       level.half[a][k] = (high - low) / 2;
     }
   }
-  level.price.assign(m, kInf);
-  std::fill_n(level.price.begin(), nodes, 0.0);
-  level.offset.assign(m, 0.0);
+  for (int64_t k = 0; k < nodes; ++k) {
+    level.price[k] = *std::min_element(&below.price[kFan * k], &below.price[kFan * k] + kFan);
+  }
   levels_.push_back(std::move(level));
-}
-
-void PriceTree::tilt() {
-  double steepest = 1;
-  int64_t width = 1;
-  for (int h = 1; h < view_.height; ++h) {
-    width *= kFan;
-    for (int64_t first = 0, k = 0; first < n_; first += width, ++k) {
-      fit_slope(h, k, first, std::min(n_, first + width));
-      for (int a = 0; a < 3; ++a) steepest = std::max(steepest, std::abs(levels_[h].slope[a][k]));
-    }
-    fit_offsets(h);
-  }
-  view_.slack = kRelativeSlack * steepest * extent_;
-}
-
-// Prices fall as the cost rises: the slope is minus the gradient of the prices, by least squares.
-void PriceTree::fit_slope(int h, int64_t k, int64_t first, int64_t last) {
-  const Level& targets = levels_[0];
-  Level& level = levels_[h];
-  const double count = last - first;
-  Vector mean{};
-  double mean_price = 0;
-  for (int64_t j = first; j < last; ++j) {
-    for (int a = 0; a < 3; ++a) mean[a] += targets.center[a][j] / count;
-    mean_price += targets.price[j] / count;
-  }
-  Vector variance[3]{}, falling{};
-  for (int64_t j = first; j < last; ++j) {
-    const Vector d{targets.center[0][j] - mean[0], targets.center[1][j] - mean[1], targets.center[2][j] - mean[2]};
-    for (int a = 0; a < 3; ++a) {
-      for (int b = 0; b < 3; ++b) variance[a][b] += d[a] * d[b];
-      falling[a] -= d[a] * (targets.price[j] - mean_price);
-    }
-  }
-  const double ridge = kRidge * (variance[0][0] + variance[1][1] + variance[2][2]);
-  for (int a = 0; a < 3; ++a) variance[a][a] += ridge;
-  Vector slope = view_.tilted ? solved(variance, falling) : Vector{};
-  const double steepness = std::hypot(slope[0], slope[1], slope[2]);
-  for (int a = 0; a < 3; ++a) level.slope[a][k] = squared_ ? slope[a] : slope[a] / std::max(1.0, steepness);
-
-  level.price[k] = kInf;
-  for (int64_t j = first; j < last; ++j) {
-    double tilted = targets.price[j];
-    for (int a = 0; a < 3; ++a) tilted += level.slope[a][k] * (targets.center[a][j] - level.center[a][k]);
-    level.price[k] = std::min(level.price[k], tilted);
-  }
-}
-
-// By how much the tilts of a child and of its parent differ, at least.
-void PriceTree::fit_offsets(int h) {
-  Level& below = levels_[h - 1];
-  const Level& level = levels_[h];
-  for (int64_t c = 0; c < below.size; ++c) {
-    const int64_t k = c / kFan;
-    double offset = 0;
-    for (int a = 0; a < 3; ++a) {
-      offset += level.slope[a][k] * (below.center[a][c] - level.center[a][k]);
-      if (h > 1) offset -= std::abs(level.slope[a][k] - below.slope[a][c]) * below.half[a][c];
-    }
-    below.offset[c] = offset;
-  }
 }
 
 void PriceTree::raise(int64_t j, double price) {
   double before = levels_[0].price[j];
   levels_[0].price[j] = price;
   for (int h = 1; h < view_.height; ++h) {
-    const Level& below = levels_[h - 1];
     const int64_t parent = j / kFan;
     double& least = levels_[h].price[parent];
-    if (before + below.offset[j] > least) return;  // it is not what bounds the parent
-    double tilted = kInf;
-    for (int64_t c = parent * kFan; c < (parent + 1) * kFan; ++c) {
-      tilted = std::min(tilted, below.price[c] + below.offset[c]);
-    }
-    if (tilted <= least) return;
+    if (before > least) return;  // it is not what bounds the parent
+    const double* children = &levels_[h - 1].price[parent * kFan];
+    const double risen = *std::min_element(children, children + kFan);
+    if (risen <= least) return;
     before = least;
-    least = tilted;
+    least = risen;
     j = parent;
   }
 }

@@ -39,8 +39,8 @@ SCHEMAS = {
     ),
     "emd": "(Tensor x, Tensor y, Tensor? lengths, Tensor? prices, bool squared, float tol, bool exact) "
     "-> (Tensor, Tensor, Tensor, Tensor, Tensor)",
-    "emd_plan": "(Tensor x, Tensor y, Tensor? x_lengths, Tensor? y_lengths, bool squared, float tol, bool exact) "
-    "-> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)",
+    "emd_plan": "(Tensor x, Tensor y, Tensor? x_lengths, Tensor? y_lengths, Tensor? prices, bool squared, "
+    "float tol, bool exact) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)",
 }
 
 _state: dict[str, NativeStatus] = {}

@@ -156,7 +156,7 @@ def emd_assignment(
     _require_same_size(xb, yb)
     _require_tol(tol)
     lengths = require_lengths("lengths", lengths, xb)
-    prices = _require_prices(prices, x)
+    prices = _require_prices(prices, y)
     xb, yb = working(xb), working(yb)
     assignment, prices, lower_bound, gap, converged = torch.ops.pcgen.emd(
         xb.detach(), yb.detach(), lengths, prices, squared, tol, exact
@@ -175,6 +175,7 @@ def emd_plan(
     exact: bool = False,
     x_lengths: Tensor | None = None,
     y_lengths: Tensor | None = None,
+    prices: Tensor | None = None,
 ) -> EmdPlan:
     """Transport between clouds of any two sizes, mass spread evenly over the points of each, and its certificate.
 
@@ -188,6 +189,7 @@ def emd_plan(
         exact: find the optimum, to a gap of 1e-9; ``tol`` plays no part.
         x_lengths: number of valid points of ``x``, ``[B]``.
         y_lengths: number of valid points of ``y``, ``[B]``.
+        prices: ``[B, M]`` (``[M]``) of a similar pair, to start from, as for :func:`emd_assignment`.
 
     Returns:
         The plan with its certificate, without batch dimension if ``x`` had none. A pair with a valid point that is not
@@ -210,9 +212,10 @@ def emd_plan(
     require_same_batch("x", xb, "y", yb)
     _require_tol(tol)
     x_lengths, y_lengths = require_lengths("x_lengths", x_lengths, xb), require_lengths("y_lengths", y_lengths, yb)
+    prices = _require_prices(prices, y)
     xb, yb = working(xb), working(yb)
     source, target, mass, prices, lower_bound, gap, converged = torch.ops.pcgen.emd_plan(
-        xb.detach(), yb.detach(), x_lengths, y_lengths, squared, tol, exact
+        xb.detach(), yb.detach(), x_lengths, y_lengths, prices, squared, tol, exact
     )
     cost = _costs(xb.double(), yb.double(), source, target, squared)
     value = torch.where(lower_bound.isnan(), torch.nan, (cost * mass).sum(1))
@@ -261,16 +264,16 @@ def _require_tol(tol: float) -> None:
         raise InputError(f"tol must be above 0, got {tol}; use exact=True for the optimum")
 
 
-def _require_prices(prices: Tensor | None, x: Tensor) -> Tensor | None:
+def _require_prices(prices: Tensor | None, y: Tensor) -> Tensor | None:
     if prices is None:
         return None
     if not isinstance(prices, Tensor) or not prices.is_floating_point():
         raise InputTypeError(f"prices must be a floating point tensor, got {getattr(prices, 'dtype', type(prices))}")
-    if prices.shape != x.shape[:-1] or prices.device != x.device:
+    if prices.shape != y.shape[:-1] or prices.device != y.device:
         raise InputError(
-            f"prices must have shape {list(x.shape[:-1])} on {x.device}, got {list(prices.shape)} on {prices.device}"
+            f"prices must have shape {list(y.shape[:-1])} on {y.device}, got {list(prices.shape)} on {prices.device}"
         )
-    return prices.detach().double().reshape(-1, x.shape[-2])
+    return prices.detach().double().reshape(-1, y.shape[-2])
 
 
 def _mean_cost(x: Tensor, y: Tensor, assignment: Tensor, invalid: Tensor, squared: bool) -> Tensor:
@@ -321,6 +324,7 @@ def _(
     y: Tensor,
     x_lengths: Tensor | None,
     y_lengths: Tensor | None,
+    prices: Tensor | None,
     squared: bool,
     tol: float,
     exact: bool,

@@ -330,6 +330,7 @@ def emd_plan(
     y: Tensor,
     x_lengths: Tensor | None,
     y_lengths: Tensor | None,
+    prices: Tensor | None,
     squared: bool,
     tol: float,
     exact: bool,
@@ -341,6 +342,7 @@ def emd_plan(
         y: ``[B, M, 3]``.
         x_lengths: valid points of ``x`` per pair ``[B]``, or None.
         y_lengths: valid points of ``y`` per pair ``[B]``, or None.
+        prices: unused.
         squared: squared distance as cost.
         tol: unused.
         exact: unused.

@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from pcgen import assets
 from pcgen.data.layouts import realshapes as layout
 from pcgen.errors import InputError, InputTypeError, UnavailableError
-from pcgen.ops import earth_movers_distance, emd_assignment, emd_loss, legacy, reference
+from pcgen.ops import earth_movers_distance, emd_assignment, emd_loss, emd_plan, legacy, reference
 
 ROUNDING = 1e-12  # stated by emd_assignment, for clouds of extent about 1
 
@@ -41,6 +41,10 @@ KINDS = {
         5.0 * torch.randint(0, 2, (n, 3), generator=g) + 0.1 * torch.randn(n, 3, generator=g) for _ in range(2)
     ),
     "far apart": lambda n, g: (torch.randn(n, 3, generator=g), torch.randn(n, 3, generator=g) + 20),
+    "near and apart": lambda n, g: (lambda x: (x, x.flip(0) + torch.tensor([0.3, -0.2, 0.1])))(
+        torch.rand(n, 3, generator=g)
+    ),
+    "far away": lambda n, g: tuple(1e3 + torch.randn(n, 3, generator=g) + k for k in (0, 3)),
     "one point": lambda n, g: (torch.zeros(n, 3), torch.rand(n, 3, generator=g)),
     "all one point": lambda n, g: (torch.zeros(n, 3), torch.zeros(n, 3)),
 }
@@ -210,15 +214,16 @@ def test_lengths_cut_both_clouds():
     assert result.converged.all()
 
 
-def test_a_bad_point_spoils_its_pair_alone():
-    x, y = clouds(3, 20, torch.float32), clouds(3, 20, torch.float32, seed=1)
+@pytest.mark.parametrize("solve", [emd_assignment, emd_plan])
+def test_a_bad_point_spoils_its_pair_alone(solve):
+    x, y = clouds(3, 20, torch.float32), clouds(3, 20 if solve is emd_assignment else 9, torch.float32, seed=1)
     x[0, 3, 1], y[1, 2, 0] = torch.nan, torch.inf
     x.requires_grad_()
-    result = emd_assignment(x, y)
+    result = solve(x, y)
     assert result.value.isnan().tolist() == result.gap.isnan().tolist() == [True, True, False]
-    assert result.converged.tolist() == [False, False, True] and (result.assignment[:2] == -1).all()
+    assert result.converged.tolist() == [False, False, True] and (result[3][:2] == -1).all()
     gradient = torch.autograd.grad(result.value[2], x)[0]
-    assert gradient.isfinite().all() and not gradient[:2].any()
+    assert gradient.isfinite().all() and not gradient[:2].any() and gradient[2].any()
 
 
 def test_empty_inputs():
