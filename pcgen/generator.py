@@ -24,10 +24,12 @@ from pcgen.spec import AttributeSpec, values_to_tensor
 Value = str | float | bool
 FILES = ("backbone.safetensors", "prior.safetensors", "plugin.safetensors")
 MIN_POINTS = 256
+MIN_HALVED = 2048  # clouds of fewer points are measured whole
 NOISE = 0.05
 """What half the points of a cloud leave uncertain about an attribute, in its standard deviations."""
-GIVEN = "given"
-"""Name of the population of calibration errors on shapes that users give."""
+POPULATIONS = ("real", "procedural")
+"""Populations of calibration errors on given shapes: the first that a plugin has is the one its bounds are from."""
+_SPREAD = 0.02  # of an attribute's range: what is uncertain in every edit, by choice
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +45,11 @@ class Edit:
         requested: requested values by attribute name.
         before: measured values of the given cloud; NaN where not measurable.
         after: measured values of the edited cloud, on points that did not steer the edit.
+        spread: what the errors are taken to be in proportion to, by name: how far apart two halves of the given points
+            measure, and how far from the request the half that steered ends. Calibration decides the factor.
         bound: how far the value after may lie from the request, by name, with the asked-for probability; inf where the
-            plugin is not calibrated for given shapes.
+            plugin is not calibrated for given shapes, or the bound would be as wide as the attribute's range.
+        population: which shapes the bound was calibrated on (``real``, ``procedural``); None if there are none.
         doubt: why there is no bound: what was asked for is outside what the training shapes show. None if it is not.
     """
 
@@ -55,7 +60,9 @@ class Edit:
     requested: dict[str, float]
     before: dict[str, float]
     after: dict[str, float]
+    spread: dict[str, float]
     bound: dict[str, float]
+    population: str | None
     doubt: str | None
 
     @property
@@ -176,8 +183,12 @@ class Generator:
         kept = source >= 0
         moved = (edited - given[source]).norm(dim=1)
         moved[~kept] = nearest(edited[~kept], given).dist2.sqrt()
-        after = _halves(edited)[1] if kept.all() else edited
-        doubt = self._doubt(new, before, values, mask)
+        steered, after = self.measure(torch.stack(_halves(edited)))[0].chunk(2)
+        if not kept.all():
+            after, _ = self.measure(edited[None])
+        spread = self._spread((before - reported).abs() + (steered - values).abs())
+        doubt = self._doubt(new, before, values, mask, len(given))
+        population = self._population
         return Edit(
             points=normalization.invert(edited),
             source=source,
@@ -185,8 +196,10 @@ class Generator:
             removed=removed,
             requested={name: values[0, self._names.index(name)].item() for name in [*requests, *lock]},
             before=self._named(reported),
-            after=self._named(self.measure(after[None])[0]),
-            bound=self._bounds(mask, level, doubt),
+            after=self._named(after),
+            spread=self._named(spread, mask),
+            bound=self._named(self._bound(spread, population, level, doubt), mask),
+            population=population,
             doubt=doubt,
         )
 
@@ -275,18 +288,33 @@ class Generator:
             column = self._names.index(name)
             values[:, column], mask[:, column] = before[:, column], True
 
-    def _doubt(self, new: Tensor, before: Tensor, values: Tensor, mask: Tensor) -> str | None:
+    def _doubt(self, new: Tensor, before: Tensor, values: Tensor, mask: Tensor, num_points: int) -> str | None:
         """Why the request is outside what the plugin is calibrated for."""
+        if num_points < MIN_HALVED:
+            return f"with fewer than {MIN_HALVED} points none is left that did not steer it"
         if not isinstance(self.plugin, Calibrated):
             return None
         return self.plugin.doubts(new, torch.where(mask, values, before))[0]
 
-    def _bounds(self, mask: Tensor, level: float, doubt: str | None) -> dict[str, float]:
-        """Error bounds of the masked attributes for shapes that were given."""
-        bound = torch.full((len(self.specs),), torch.inf)
-        if doubt is None and isinstance(self.plugin, Calibrated) and GIVEN in self.plugin.errors:
-            bound = self.plugin.bound(GIVEN, level)
-        return {name: bound[k].item() for k, name in enumerate(self._names) if mask[0, k]}
+    def _spread(self, unsteady: Tensor) -> Tensor:
+        """What errors are in proportion to ``[1, K]``, of values so unsteady; inf where that is unknown.
+
+        A wrong level of a yes/no attribute or a count is one, whatever was measured.
+        """
+        return torch.where(self._whole, 1.0, (_SPREAD * self._span + unsteady).nan_to_num(torch.inf))
+
+    @property
+    def _population(self) -> str | None:
+        """Which given shapes the plugin's bounds are calibrated on."""
+        known = self.plugin.errors if isinstance(self.plugin, Calibrated) else {}
+        return next((population for population in POPULATIONS if population in known), None)
+
+    def _bound(self, spread: Tensor, population: str | None, level: float, doubt: str | None) -> Tensor:
+        """Error bounds ``[1, K]`` of edits with such spreads; inf where there is none, or none within the range."""
+        if doubt is not None or population is None or not isinstance(self.plugin, Calibrated):
+            return torch.full_like(spread, torch.inf)
+        bound = (spread * self.plugin.bound(population, level)).nan_to_num(torch.inf, torch.inf)
+        return bound.where(bound < self._span, torch.inf)
 
     def _read(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """The plugin's reading of normalised clouds ``[B, N, 3]``, in place of a measurer."""
@@ -298,11 +326,16 @@ class Generator:
         return [spec.name for spec in self.specs]
 
     @property
+    def _span(self) -> Tensor:
+        return torch.tensor([spec.high - spec.low for spec in self.specs])
+
+    @property
     def _whole(self) -> Tensor:
         return torch.tensor([spec.kind != "continuous" for spec in self.specs])
 
-    def _named(self, values: Tensor) -> dict[str, float]:
-        return dict(zip(self._names, values[0].tolist(), strict=True))
+    def _named(self, values: Tensor, mask: Tensor | None = None) -> dict[str, float]:
+        named = dict(zip(self._names, values[0].tolist(), strict=True))
+        return named if mask is None else {name: named[name] for k, name in enumerate(self._names) if mask[0, k]}
 
 
 def turn(points: Tensor, quarters: int) -> Tensor:
@@ -352,6 +385,6 @@ def _require_cloud(points: Tensor) -> Tensor:
 
 def _halves(points: Tensor) -> tuple[Tensor, Tensor]:
     """Two interleaved halves of clouds ``[..., N, 3]``; the whole clouds twice if they are too small to be split."""
-    whole = points.shape[-2] < 2 * MIN_POINTS * 4
+    whole = points.shape[-2] < MIN_HALVED
     even = points[..., : points.shape[-2] // 2 * 2, :]
     return (points, points) if whole else (even[..., ::2, :], even[..., 1::2, :])

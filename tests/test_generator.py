@@ -85,6 +85,18 @@ def test_editing_changes_nothing_of_the_backbone(generator, chair):
     assert all(torch.equal(before[name], value) for name, value in generator.backbone.state_dict().items())
 
 
+def test_a_bound_is_in_proportion_to_what_is_uncertain(generator, chair):
+    edit = generator.edit(chair, seat_height=0.5)
+    errors = generator.plugin.errors[edit.population]
+    factor = edit.bound["seat_height"] / edit.spread["seat_height"]
+    assert edit.population == "real" and errors.dim() == 3 and 0 < factor < errors[..., 0].nan_to_num(0).max() + 1e-3
+    assert edit.spread["seat_height"] >= 0.02 * 0.5  # of the range
+    surer = generator.edit(chair, seat_height=0.5, level=0.5)
+    assert surer.bound["seat_height"] < edit.bound["seat_height"]
+    few = generator.edit(chair[:1000], seat_height=0.5)
+    assert "fewer than 2048 points" in few.doubt and few.bound["seat_height"] == torch.inf
+
+
 def test_an_odd_number_of_points_is_no_trouble(generator, chair):
     assert len(generator.edit(chair[:3001], seat_height=0.5).points) == 3001
 

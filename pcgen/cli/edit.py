@@ -119,9 +119,12 @@ def _rows(generator: Generator, edit: Edit) -> list[list[str]]:
 def _bound(edit: Edit, level: float) -> str:
     if edit.doubt is not None:
         return f"No bound is given for this edit: {edit.doubt}."
+    if edit.population is None:
+        return "No bound is given for this edit: the model has none for given shapes (`pcgen calibrate` finds them)."
     if not any(math.isfinite(bound) for bound in edit.bound.values()):
-        return "No bound is given for this edit: the model has none for given shapes."
-    return f"Bounds hold with {level:.0%} probability for shapes like those the model was calibrated on."
+        return "No bound is given for this edit: it would be as wide as the range of what can be asked for."
+    made = {"real": "", "procedural": ": procedural ones, for want of real ones"}[edit.population or "real"]
+    return f"Bounds hold with {level:.0%} probability for shapes like those the model was calibrated on{made}."
 
 
 def _what_moved(edit: Edit) -> str:

@@ -19,6 +19,7 @@ EXAMPLES = """\
   pcgen fit --backbone chair -o runs/chair-editor
   pcgen fit --backbone chair --method flow --shapes 4000 -o runs/chair-flow
   pcgen fit --backbone chair --attributes my.csv -o runs/mine
+  pcgen calibrate --model runs/mine a.ply b.obj c.glb … -o runs/mine-bounded
   pcgen edit chair.ply --model runs/mine --set comfort=0.8
 
 my.csv has a column `file` (relative to it; +Y up, -Z front) and one column per attribute: numbers, or yes and no;
@@ -36,7 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shapes", type=int, default=8000, help="procedural shapes to learn from (%(default)s)")
     parser.add_argument("--steps", type=int, default=4000, help="steps of a network (%(default)s)")
     parser.add_argument("--requests", type=int, default=200, help="calibration edits per attribute (%(default)s)")
-    parser.add_argument("--real", type=int, default=0, help="real training shapes to calibrate on (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (%(default)s)")
     parser.add_argument("-o", "--out", type=Path, required=True, help="folder of the new generator")
 
@@ -83,16 +83,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _measured(generator: Generator, arguments: argparse.Namespace) -> Generator:
-    """Attributes that the measurer reads, on procedural shapes; real ones calibrate the edits of given shapes."""
+    """Attributes that the measurer reads, on procedural shapes and augmented real ones."""
     import os
 
     import numpy as np
     import torch
 
     from pcgen import attributes
-    from pcgen.data.layouts import realshapes
-    from pcgen.errors import InputError
-    from pcgen.generator import GIVEN, Generator
+    from pcgen.generator import Generator
     from pcgen.plugins.network import Schedule
     from pcgen.training.data import DataConfig, ShapeSet
     from pcgen.training.steering import (
@@ -100,7 +98,6 @@ def _measured(generator: Generator, arguments: argparse.Namespace) -> Generator:
         codes_of,
         drawn_errors,
         fit_calibrated,
-        given_errors,
         measure_of,
     )
 
@@ -127,14 +124,7 @@ def _measured(generator: Generator, arguments: argparse.Namespace) -> Generator:
     plugin = fit_calibrated(latents[held:], values[held:].where(known[held:], float("nan")), specs, **options)
     errors = drawn_errors(plugin, latents[:held], measure, fresh, arguments.requests, arguments.seed)
     plugin.set_errors("drawn", errors)
-    generator = Generator(backbone, generator.prior, plugin)
-    if arguments.real:
-        if not root:
-            raise InputError("--real needs real shapes: set PCGEN_REALSHAPES to their folder")
-        records = realshapes.list_shapes(root, backbone.category, split="train", permissive=True)[: arguments.real]
-        clouds = [realshapes.load(root, record).tensor()[:4096] for record in records]
-        plugin.set_errors(GIVEN, given_errors(generator, clouds, arguments.seed))
-    return generator
+    return Generator(backbone, generator.prior, plugin)
 
 
 def _own(generator: Generator, arguments: argparse.Namespace) -> Generator:

@@ -10,7 +10,7 @@ import sys
 import warnings
 
 from pcgen import __version__
-from pcgen.cli import attributes, benchmark, doctor, edit, fit, generate, interpolate, reconstruct, train
+from pcgen.cli import attributes, benchmark, calibrate, doctor, edit, fit, generate, interpolate, reconstruct, train
 from pcgen.errors import PcgenError
 
 VERBS = {
@@ -21,6 +21,7 @@ VERBS = {
     "attributes": attributes,
     "train": train,
     "fit": fit,
+    "calibrate": calibrate,
     "benchmark": benchmark,
     "doctor": doctor,
 }

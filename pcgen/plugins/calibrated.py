@@ -31,7 +31,8 @@ class Calibrated(Plugin):
     - **Loop.** :meth:`steer` corrects all attributes at once by measuring, see :func:`~pcgen.plugins.loop.closed_loop`.
     - **Bound.** Split conformal prediction: after :meth:`set_errors` with errors of calibration edits, the error of a
       new edit from the same population is at most :meth:`bound` with the chosen probability. Populations are kept
-      apart by name: errors on procedural shapes say nothing about real ones.
+      apart by name: errors on procedural shapes say nothing about real ones. Errors may be given over whatever is
+      known to be in proportion to them; the bound is over the same.
     - **Support.** :meth:`doubts` says why a request is outside what the training shapes show: the combination of values
       is rarer than all but 0.5 % of theirs, or the new code less likely than all but 0.5 % of theirs.
 
@@ -127,13 +128,11 @@ class Calibrated(Plugin):
         return self.inner.log_prob(latents, values, mask)
 
     def set_errors(self, population: str, errors: Tensor) -> None:
-        """Errors ``[n, K]`` of calibration edits of a population: NaN where an attribute was not requested."""
-        rows = int((~errors.isnan()).sum(0).max()) if len(errors) else 0
-        kept = torch.full((rows, len(self.specs)), torch.nan)
-        for k, column in enumerate(errors.abs().T):
-            given = column[~column.isnan()].sort()[0]
-            kept[: len(given), k] = given
-        self.errors[population] = kept
+        """Errors ``[S, K]`` of calibration edits of a population, or ``[S, M, K]`` of several edits of each shape.
+
+        NaN where an attribute was not requested.
+        """
+        self.errors[population] = errors.abs().view(len(errors), -1, len(self.specs))
 
     def bound(self, population: str, level: float = 0.9) -> Tensor:
         """Half-width ``[K]`` that an edit's error stays within with probability ``level``; inf where it is unknown.
@@ -145,8 +144,8 @@ class Calibrated(Plugin):
             raise InputError(f"level must be between 0 and 1, got {level}")
         if population not in self.errors:
             raise unknown_name("calibrated population", population, self.errors)
-        columns = [column[~column.isnan()] for column in self.errors[population].T]
-        return torch.tensor([conformal_quantile(column, level) for column in columns])
+        errors = self.errors[population]
+        return torch.tensor([conformal_quantile(errors[..., k], level) for k in range(len(self.specs))])
 
     def doubts(self, latents: Tensor, values: Tensor) -> list[str | None]:
         """Why each code ``[B, D]`` with wanted values ``[B, K]`` (NaN: any) is outside the training shapes, or None."""
@@ -208,16 +207,26 @@ _FITTED = ("said", "heard", "mean", "deviation", "floor")
 
 
 def conformal_quantile(errors: Tensor, level: float) -> float:
-    """The value that a further, exchangeable error stays within with probability at least ``level``.
+    """The value that the error of an edit of a further, exchangeable shape stays within with probability ``level``.
 
     The ``⌈(n + 1) level⌉``-th smallest of n errors (Vovk et al. 2005; Lei et al. 2018), inf if n is too small for that.
+    Edits of one shape are alike: several have the weight of one together (Lee, Barber and Willett 2023).
+
+    Args:
+        errors: ``[S]``, one edit of each shape, or ``[S, M]``; NaN where there is none.
+        level: the probability, at least.
 
     Example:
         >>> conformal_quantile(torch.arange(1.0, 20.0), 0.9), conformal_quantile(torch.arange(1.0, 5.0), 0.9)
         (18.0, inf)
     """
-    rank = math.ceil((len(errors) + 1) * level - 1e-9)
-    return errors.sort()[0][rank - 1].item() if rank <= len(errors) else math.inf
+    errors = errors.view(len(errors), -1)
+    known = ~errors.isnan()
+    each = known.sum(1, keepdim=True).double()
+    weight = (1 / each.expand_as(errors))[known] / ((each > 0).sum() + 1)
+    ranked, order = errors[known].sort()
+    reached = weight[order].cumsum(0) >= level - 1e-9
+    return ranked[int(reached.int().argmax())].item() if reached.any() else math.inf
 
 
 def monotone(values: Tensor) -> Tensor:

@@ -27,6 +27,7 @@ CARD = """\
 - Backbone: an autoencoder of {parameters:.2f} M parameters, stored as float16; latent codes of length {latent}.
 - Prior: a Gaussian mixture over the codes.
 - Plugin: {method}, {plugin:.0f} k numbers, {share:.1%} of the backbone; edits {attributes}.
+- Error bounds of edits of given shapes: calibrated on {bounds}.
 - Frame: +Y up, -Z front. Trained by pcgen {version}; data fingerprint `{fingerprint}`.
 
 ## Measured
@@ -119,6 +120,7 @@ def write_card(folder: Path) -> None:
     """The model card ``README.md`` of a generator's folder, from the facts in its checkpoints."""
     state, facts = load_checkpoint(folder / "backbone.safetensors", "autoencoder")
     plugin = load_plugin(folder / "plugin.safetensors")
+    _, fitted = load_checkpoint(folder / "plugin.safetensors", "plugin")
     parameters = sum(value.numel() for value in state.values())
     card = CARD.format(
         category=facts["config"]["category"],
@@ -128,6 +130,7 @@ def write_card(folder: Path) -> None:
         plugin=plugin.num_parameters / 1e3,
         share=plugin.num_parameters / parameters,
         attributes=", ".join(f"`{spec.name}`" for spec in plugin.specs),
+        bounds=fitted.get("bounds", "none"),
         version=facts["pcgen_version"],
         fingerprint=facts["data_fingerprint"],
         metrics="\n".join(f"| {name.replace('_', ' ')} | {value:.2f} |" for name, value in facts["metrics"].items()),

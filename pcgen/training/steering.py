@@ -4,6 +4,8 @@ from __future__ import annotations
 
 __all__ = ["codes_of", "drawn_errors", "fit_calibrated", "given_errors", "measure_of", "one_request_each"]
 
+import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -134,32 +136,35 @@ def drawn_errors(
     return errors
 
 
-def given_errors(generator: Generator, clouds: list[Tensor], seed: int) -> Tensor:
-    """Errors ``[S, K]`` of edits of given clouds, one per cloud and attribute, on points that did not steer them.
+def given_errors(generator: Generator, clouds: list[Tensor], seed: int, edits: int = 3) -> Tensor:
+    """Errors ``[S, M, K]``, over their spreads, of edits of S given clouds, on points that did not steer them.
 
-    A continuous attribute is asked to change by up to a quarter of its range; NaN where it is not measurable, be it on
-    the points that steer alone.
+    M edits of each attribute: a continuous one is asked to change by up to a quarter of its range. NaN where it is not
+    measurable, or no longer on the points that steer: such edits have no bound.
     """
     rng = np.random.default_rng(seed)
-    errors = torch.full((len(clouds), len(generator.specs)), torch.nan)
+    errors = torch.full((len(clouds), edits, len(generator.specs)), torch.nan)
     for row, cloud in enumerate(tqdm(clouds, desc="edits of given shapes", leave=False)):
         values, known = generator.measure(cloud[None])
-        for k, spec in enumerate(generator.specs):
-            if not known[0, k]:
+        for turn, (k, spec) in itertools.product(range(edits), enumerate(generator.specs)):
+            wanted = _nearby(spec, values[0, k].item(), rng) if known[0, k] else None
+            if wanted is None:
                 continue
-            has = values[0, k].item()
-            if spec.kind == "continuous":
-                span = 0.25 * (spec.high - spec.low)
-                low, high = max(spec.low, has - span), min(spec.high, has + span)
-                if low > high:  # a shape far outside the range of requests
-                    continue
-                wanted = float(rng.uniform(low, high))
-            else:
-                wanted = float(rng.choice([v for v in range(int(spec.low), int(spec.high) + 1) if v != has]))
             request: dict[str, Any] = {spec.name: wanted}
             try:
-                after = generator.edit(cloud, **request).after[spec.name]
+                edit = generator.edit(cloud, **request)
             except InputError:
                 continue
-            errors[row, k] = abs(after - wanted) if after == after else spec.high - spec.low
+            after, spread = edit.after[spec.name], edit.spread[spec.name]
+            error = abs(after - wanted) if after == after else spec.high - spec.low
+            errors[row, turn, k] = error / spread if math.isfinite(spread) else math.nan
     return errors
+
+
+def _nearby(spec: AttributeSpec, has: float, rng: np.random.Generator) -> float | None:
+    """A value to ask for of a shape that has another one; None of a shape far outside the range of requests."""
+    if spec.kind != "continuous":
+        return float(rng.choice([v for v in range(int(spec.low), int(spec.high) + 1) if v != has]))
+    span = 0.25 * (spec.high - spec.low)
+    low, high = max(spec.low, has - span), min(spec.high, has + span)
+    return float(rng.uniform(low, high)) if low <= high else None

@@ -111,6 +111,26 @@ def test_conformal_quantile_is_exact_for_exchangeable_errors():
     assert covered == 16
 
 
+def test_edits_of_one_shape_weigh_as_one():
+    errors = torch.arange(1.0, 20.0)
+    assert conformal_quantile(errors[:, None].expand(-1, 5), 0.9) == conformal_quantile(errors, 0.9)
+    lone = torch.cat([errors[:, None], torch.full((19, 3), torch.nan)], dim=1)
+    assert conformal_quantile(lone, 0.9) == conformal_quantile(errors, 0.9)
+    assert conformal_quantile(torch.rand(5, 100), 0.9) == math.inf  # five shapes say little, however often edited
+
+
+def test_the_bound_holds_for_further_shapes_whose_edits_are_alike():
+    """Each shape has a scale of its own, so pooled edits would be no independent draws."""
+    generator = torch.Generator().manual_seed(0)
+
+    def errors(shapes, edits):
+        scale = torch.randn(shapes, 1, generator=generator).exp()
+        return scale * torch.randn(shapes, edits, generator=generator).abs()
+
+    covered = [(errors(200, 1) <= conformal_quantile(errors(19, 4), 0.8)).float().mean() for _ in range(200)]
+    assert 0.79 < torch.stack(covered).mean() < 0.87
+
+
 def test_monotone_is_the_isotonic_regression():
     from scipy.optimize import isotonic_regression
 
