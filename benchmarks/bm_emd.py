@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+import pcgen
+from pcgen import assets
 from pcgen.ops import earth_movers_distance
 
 
@@ -30,6 +32,12 @@ def surface(n: int, generator: torch.Generator) -> Tensor:
     return points
 
 
+def reconstruction(n: int) -> tuple[Tensor, Tensor]:
+    """A shipped chair and what the shipped model makes of it, ``[n, 3]`` both."""
+    chair = assets.load("chair_tubular").tensor()[:n]
+    return chair, pcgen.load("chair").reconstruct(chair, num_points=len(chair))
+
+
 def pairs(n: int) -> Iterator[tuple[str, Tensor, Tensor]]:
     g = torch.Generator().manual_seed(0)
     x, y = surface(n, g), surface(n, g) * torch.tensor([1.0, 0.8, 1.2])
@@ -39,6 +47,8 @@ def pairs(n: int) -> Iterator[tuple[str, Tensor, Tensor]]:
     yield "random", x, y
     yield "same surface", x, surface(n, g)
     yield "near match", x, x.flip(0) + jitter
+    if n <= 4096:  # as many as a shipped chair has
+        yield "reconstruction", *reconstruction(n)
     yield "duplicates", *(cloud[torch.randint(0, n // 8, (n,), generator=g)] for cloud in (x, y))
     yield "clusters", *(centers[torch.randint(0, 5, (n,), generator=g)] + 5 * jitter.roll(k, 0) for k in range(2))
     yield "far apart", x, y + 5

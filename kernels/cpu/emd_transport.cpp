@@ -166,83 +166,53 @@ void TransportAuction::bid(int32_t i, double epsilon) {
 }
 
 void TransportAuction::complete(double reach) {
-  distance_.assign(targets_.size(), kInf);
-  from_.resize(targets_.size());
+  Reach paths(*this, targets_.size());
   via_.assign(size(), -1);
-  listed_.resize(targets_.size() + kFan);
-  values_.resize(targets_.size() + kFan);
   for (const int32_t i : waiting_) {
     waits_[i] = false;
     while (left_[i] > 0) {
-      for (double wider = reach; !augment(i, wider); wider *= 4) {}
+      for (double wider = reach; !augment(paths, i, wider); wider *= 4) {}
     }
   }
   waiting_.clear();
 }
 
-bool TransportAuction::augment(int32_t start, double reach) {
-  for (const int32_t j : touched_) distance_[j] = kInf;
+bool TransportAuction::augment(Reach& paths, int32_t start, double reach) {
+  const auto is_unsold = [&](int32_t j) { return targets_[j].unsold > 0; };
   for (const int32_t i : reached_) via_[i] = -1;
-  touched_.clear();
   reached_.clear();
-  settled_.clear();
-  queue_.clear();
-  end_ = -1;
-  end_distance_ = reach;
+  paths.clear(reach);
   via_[start] = -2;
-  reach_from(start, utility(start), 0);
-  while (!queue_.empty() && queue_.front().first < end_distance_) {
-    std::pop_heap(queue_.begin(), queue_.end(), std::greater<>());
-    const auto [distance, j] = queue_.back();
-    queue_.pop_back();
-    if (distance > distance_[j]) continue;
-    settled_.push_back(j);
+  paths.relax(start, utility(start), 0, is_unsold);
+  for (int32_t j; (j = paths.next()) >= 0;) {
     for (const Holding& holding : targets_[j].holdings) {
       if (via_[holding.owner] != -1) continue;
       via_[holding.owner] = j;
       reached_.push_back(holding.owner);
-      reach_from(holding.owner, cost(holding.owner, j) + price(j), distance);
+      paths.relax(holding.owner, cost(holding.owner, j) + price(j), paths.distance(j), is_unsold);
     }
   }
   via_[start] = -1;
-  if (end_ < 0) return false;
-  for (const int32_t j : settled_) raise(j, price(j) + (end_distance_ - distance_[j]));
-  flip(start);
+  if (paths.end() < 0) return false;
+  paths.raise_prices();
+  flip(paths, start);
   return true;
 }
 
-void TransportAuction::reach_from(int32_t i, double utility, double base) {
-  const int64_t count = within(i, utility + (end_distance_ - base), listed_.data(), values_.data());
-  for (int64_t k = 0; k < count; ++k) {
-    const int32_t j = listed_[k];
-    const double distance = base + std::max(0.0, values_[k] - utility);
-    if (distance >= distance_[j] || distance >= end_distance_) continue;
-    if (distance_[j] == kInf) touched_.push_back(j);
-    distance_[j] = distance;
-    from_[j] = i;
-    if (targets_[j].unsold > 0) {
-      end_ = j;
-      end_distance_ = distance;
-    } else {
-      queue_.emplace_back(distance, j);
-      std::push_heap(queue_.begin(), queue_.end(), std::greater<>());
-    }
-  }
-}
-
-void TransportAuction::flip(int32_t start) {
+void TransportAuction::flip(const Reach& paths, int32_t start) {
   const auto held = [&](int32_t i, int32_t j) {
     for (const Holding& holding : targets_[j].holdings) {
       if (holding.owner == i) return holding.amount;
     }
     return int64_t(0);
   };
-  int64_t amount = std::min(left_[start], targets_[end_].unsold);
-  for (int32_t i = from_[end_]; i != start; i = from_[via_[i]]) amount = std::min(amount, held(i, via_[i]));
-  targets_[end_].unsold -= amount;
+  const int32_t end = paths.end();
+  int64_t amount = std::min(left_[start], targets_[end].unsold);
+  for (int32_t i = paths.from(end); i != start; i = paths.from(via_[i])) amount = std::min(amount, held(i, via_[i]));
+  targets_[end].unsold -= amount;
   left_[start] -= amount;
-  int32_t j = end_;
-  for (int32_t i = from_[end_];; i = from_[j]) {
+  int32_t j = end;
+  for (int32_t i = paths.from(end);; i = paths.from(j)) {
     give(i, j, amount);
     if (i == start) break;
     give(i, via_[i], -amount);

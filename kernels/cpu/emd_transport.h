@@ -2,10 +2,9 @@
 // Castanon, "The auction algorithm for the transportation problem", 1989).
 #pragma once
 
-#include <utility>
 #include <vector>
 
-#include "kernels/cpu/emd_bidders.h"
+#include "kernels/cpu/emd_reach.h"
 
 namespace pcgen {
 
@@ -65,16 +64,12 @@ class TransportAuction : public Bidders {
   void free(int32_t i, int64_t amount);
 
   // Shortest augmenting paths.
-  bool augment(int32_t start, double reach);
-  void reach_from(int32_t i, double utility, double base);
-  void flip(int32_t start);
+  bool augment(Reach& paths, int32_t start, double reach);
+  void flip(const Reach& paths, int32_t start);
   void give(int32_t i, int32_t j, int64_t amount);  // or take away
 
-  std::vector<double> distance_, values_;
-  std::vector<int32_t> from_, via_, listed_, touched_, settled_, reached_;
-  std::vector<std::pair<double, int32_t>> queue_;
-  int32_t end_ = -1;
-  double end_distance_ = 0;
+  std::vector<int32_t> via_;      // of each point of x, over which of its targets a path came, or -1
+  std::vector<int32_t> reached_;  // whose via_ is to be cleared
 
   std::vector<int64_t> supply_, capacity_, left_;
   std::vector<Target> targets_;
