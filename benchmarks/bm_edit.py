@@ -76,14 +76,16 @@ def table(rows):
         mine = [row for row in rows if row["attribute"] == name]
         error = np.array([row["error"] for row in mine])
         bounded = [row for row in mine if np.isfinite(row["bound"])]
-        kept = np.mean([abs(row["after"] - row["requested"]) <= row["bound"] for row in bounded]) if bounded else np.nan
-        width = np.median([row["bound"] / row["range"] for row in bounded]) if bounded else np.nan
+        kept, width = "-", "-"
+        if bounded:
+            kept = f"{np.mean([abs(row['after'] - row['requested']) <= row['bound'] for row in bounded]):.0%}"
+            width = f"{np.median([row['bound'] / row['range'] for row in bounded]):.1%}"
         spoilt = np.mean([row["worst"] > SPOILT for row in mine])
         drift = np.median([row["drift"] for row in mine])
         print(
             f"{name:<15}{len(mine):>6}{np.median(error):>14.2%}{np.quantile(error, 0.9):>8.1%}"
             f"{np.mean(error < 0.05):>12.0%}{len(bounded) / len(mine):>9.0%}"
-            f"{kept:>7.0%}{width:>8.1%}{drift:>14.2%}{spoilt:>8.0%}"
+            f"{kept:>7}{width:>8}{drift:>14.2%}{spoilt:>8.0%}"
         )
     print(
         "errors and drifts are shares of the range of requests\n"

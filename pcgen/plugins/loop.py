@@ -17,7 +17,8 @@ Measure = Callable[[Tensor], tuple[Tensor, Tensor]]
 ROUNDS = 4  # more change little: what is left then is the noise of the measurer
 INSISTENCE = 4.0  # how much worse an error in what was requested is than the same change of what is held
 _PATIENCE = 3  # rounds in a row that may improve nothing
-_WRONG = 1.5  # standard deviations: what can no longer be measured, or is on another level
+_WRONG = 1.5  # standard deviations: what is on another level
+_UNSEEN = 0.5  # what can no longer be measured, though it may be there
 _LONGEST = 1.2  # standard deviations: the most that one round changes a command
 _DAMPING = 0.02
 _DOUBTED = 0.01  # square standard deviations: a change of the command as small as that teaches little
@@ -42,11 +43,11 @@ def closed_loop(
     requested attributes times :data:`INSISTENCE`. It starts from two codes, the given one and the plugin's edit of it,
     and returns the best that it has met: an edit that would spoil more than it obtains is cut short.
 
-    Every round steps from the best code by the method of Levenberg (1944) and Marquardt (1963), on a response matrix
-    that learns from the rounds how each attribute's command moves every attribute (Broyden's "good" update, 1965) and
-    starts from the plugin being right. After a round that makes things worse the steps are shorter. A code is left
-    alone as soon as it is as good as can be measured, or no longer becomes better. Nothing is differentiated, so any
-    measurer will do, and no code depends on the others of its batch.
+    Every round steps from the best code by damped least squares, on a response matrix that learns from the rounds how
+    each attribute's command moves every attribute (Broyden's "good" update, 1965) and starts from the plugin being
+    right. After a round that makes things worse the step is half as long. A code is left alone as soon as it is as good
+    as can be measured, or no longer becomes better. Nothing is differentiated, so any measurer will do, and no code
+    depends on the others of its batch.
 
     Args:
         plugin: edits codes.
@@ -79,9 +80,10 @@ def closed_loop(
     def judge(heard: Tensor, measurable: Tensor) -> tuple[Tensor, Tensor]:
         """How far codes are from the goal, in standard deviations, ``[B, K]``; and weighted, wrong ones too."""
         off = (goal - heard) / deviation
-        wrong = ~measurable | heard.isnan() | (whole & ((goal - heard).abs() > 0.5))
+        known = measurable & ~heard.isnan()
+        wrong = ~known | (whole & ((goal - heard).abs() > 0.5))
         # A wrong level that was asked for is worse than all else together: armrests that go take their height along.
-        penalty = torch.where(mask & whole, 100.0, _WRONG)
+        penalty = torch.where(mask & whole, 100.0, torch.where(mask | known, _WRONG, _UNSEEN))
         cost = torch.where(wrong, penalty, torch.where(whole, 0.0, off.abs())) * weight
         return torch.where(steered & ~wrong, off, 0.0), torch.where(counts, cost, 0.0)
 
@@ -97,7 +99,6 @@ def closed_loop(
     best_miss = cost.square().sum(1)
     heard, known = both[1], measurable[1]
     response = torch.eye(len(deviation)).repeat(len(latents), 1, 1)  # d measured / d said, in standard deviations
-    damping = torch.full((len(latents),), _DAMPING)
     idle = torch.zeros(len(latents))
     enough2 = enough**2 * counts.sum(1)
     done = best_miss < enough2
@@ -121,13 +122,13 @@ def closed_loop(
         best, told = torch.where(row, candidate, best), torch.where(row, said, told)
         best_heard, best_off = torch.where(row, heard, best_heard), torch.where(row, off, best_off)
         best_miss = torch.where(better, miss, best_miss)
-        damping = torch.where(better, damping / 2, damping * 8)
         idle = torch.where(better, 0, idle + 1)
         done = done | (idle >= _PATIENCE) | (best_miss < enough2)
         if done.all():
             break
         weighted = weight[..., None] * response
-        normal = weighted.mT @ weighted + damping[:, None, None] * torch.eye(len(deviation))
+        normal = weighted.mT @ weighted + _DAMPING * torch.eye(len(deviation))
         step = torch.linalg.solve(normal, weighted.mT @ (weight * best_off)[..., None])[..., 0]
-        said = torch.where(steered, told + step.clamp(-_LONGEST, _LONGEST) * deviation, told)
+        step = step.clamp(-_LONGEST, _LONGEST) * 0.5 ** idle[:, None]
+        said = torch.where(steered, told + step * deviation, told)
     return best
