@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <numeric>
 
 namespace pcgen {
 namespace {
@@ -58,6 +59,10 @@ std::vector<double> first_axis(const std::vector<double>& points) {
   return values;
 }
 
+double average(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / values.size();
+}
+
 }  // namespace
 
 Framed framed(const std::vector<double>& x, const std::vector<double>& y, bool squared) {
@@ -70,13 +75,17 @@ Framed framed(const std::vector<double>& x, const std::vector<double>& y, bool s
     const EmdCost cost = squared ? EmdCost::squared : EmdCost::distance;
     return {x, y, std::vector<double>(x.size() / 3), std::vector<double>(y.size() / 3), {cost, 0, apart, radius}};
   }
+  Framed result;
   if (squared) {
-    return {own_x, own_y, along(own_x, d, 0), along(own_y, d, dot(d, d)), {EmdCost::squared, dot(d, d), apart, radius}};
+    result = {own_x, own_y, along(own_x, d, 0), along(own_y, d, dot(d, d)), {EmdCost::squared, 0, apart, radius}};
+  } else {
+    const Vector u{d[0] / apart, d[1] / apart, d[2] / apart};
+    result = {reflected(own_x, u), reflected(moved(y, mean_x), u), {}, {}, {EmdCost::detour, 0, apart, radius}};
+    result.share_x = first_axis(result.x);
+    result.share_y = first_axis(result.y);
   }
-  const Vector u{d[0] / apart, d[1] / apart, d[2] / apart};
-  Framed result{reflected(own_x, u), reflected(moved(y, mean_x), u), {}, {}, {EmdCost::detour, apart, apart, radius}};
-  result.share_x = first_axis(result.x);
-  result.share_y = first_axis(result.y);
+  // Not from d: the means are rounded as the coordinates are, which is too much for small clouds far from the origin.
+  result.metric.common = average(result.share_y) - average(result.share_x);
   return result;
 }
 

@@ -84,6 +84,14 @@ def test_a_gap_below_rounding_counts_as_none():
     assert emd_assignment(x, y, squared=True, exact=True).converged  # 4e-8 between prices of about 5
 
 
+@pytest.mark.parametrize("squared", [False, True])
+def test_bounds_of_small_clouds_far_from_the_origin(squared):
+    x, y = (100 + 1e-3 * clouds(50, 9, seed=seed) for seed in (0, 1))
+    for b in range(50):
+        result, expected = emd_assignment(x[b], y[b], squared=squared, exact=True), optimum(x[b], y[b], squared)
+        assert result.lower_bound.item() == pytest.approx(expected, rel=1e-13, abs=0)
+
+
 @pytest.mark.parametrize("kind", ["random", "near", "clusters"])
 @pytest.mark.parametrize("exact", [False, True])
 def test_large_pairs(kind, exact):
