@@ -4,6 +4,7 @@
 // squared distances of the kLeaf points of a leaf; and write(). `leaf` remembers where the nearest one was found.
 #pragma once
 
+#include "kernels/cpu/rank_segment.h"  // LaneBits
 #include "kernels/cpu/spatial_index.h"
 #include "kernels/cpu/vec_mask.h"
 
@@ -80,24 +81,12 @@ inline int64_t insert_sorted(T* dist2, Index* index, int64_t k, T d, Index i) {
   return j;
 }
 
-// The integer as wide as T, so that indices can sit in lanes of T.
-template <typename T>
-struct LaneIndex;
-template <>
-struct LaneIndex<float> {
-  using type = int32_t;
-};
-template <>
-struct LaneIndex<double> {
-  using type = int64_t;
-};
-
 // The k nearest targets in R registers of distances and R of index bits, k <= R * width. An insertion moves nothing
 // but registers: entry j becomes the median of itself, its left neighbour and the new distance.
 template <typename T, int R>
 struct RegisterList {
   static constexpr bool kSingle = false;
-  using Index = typename LaneIndex<T>::type;
+  using Index = typename LaneBits<T>::type;
   static constexpr int kWidth = Vec<T>::kWidth;
   static constexpr int kCapacity = R * kWidth;
   int64_t k;
