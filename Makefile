@@ -1,7 +1,7 @@
 # make demo    edit a real chair, draw new ones; the pictures land in out/
 # make test    the test suite
 # make check   lint, types, import contract, C++ format
-# make wheel   build the wheel, install it in a fresh environment and use it there
+# make wheel   build the wheel, with nvcc for every GPU, install it in a fresh environment and use it there
 # make test-packaging   the wheel beside several torches: audits, and the op tests in each (downloads several GB)
 # make test-slow   the tests that take minutes: ten million points, optima of large pairs
 # make test-pytorch3d   the operators against pytorch3d, which must be installed
@@ -35,10 +35,10 @@ check: $(VENV)/.pcgen-dev
 	$(BIN)/clang-format --dry-run -Werror csrc/* kernels/*/* tests/cuda_on_cpu/emulation/*
 
 wheel: $(VENV)/.pcgen
-	tests/packaging/check_wheel.sh $(BIN)/python
+	PCGEN_CUDA_ARCHS=$${PCGEN_CUDA_ARCHS:-all} tests/packaging/check_wheel.sh $(BIN)/python
 
 test-packaging: $(VENV)/.pcgen
-	tests/packaging/check_torches.sh $(BIN)/python
+	PCGEN_CUDA_ARCHS=$${PCGEN_CUDA_ARCHS:-all} tests/packaging/check_torches.sh $(BIN)/python
 
 test-slow: $(VENV)/.pcgen-dev
 	PCGEN_REQUIRE_NATIVE=1 $(BIN)/pytest -m slow

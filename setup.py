@@ -69,7 +69,7 @@ def find_nvcc() -> str | None:
 
 
 def cuda_archs() -> str | None:
-    """PCGEN_CUDA_ARCHS, or the compute capabilities of this machine's GPUs ("86;90"); None where there are none."""
+    """PCGEN_CUDA_ARCHS ("86;90", or "all"), or what this machine's GPUs are; None where there are none."""
     if wanted := os.environ.get("PCGEN_CUDA_ARCHS"):
         return wanted
     if not shutil.which("nvidia-smi"):

@@ -100,6 +100,13 @@ int active_clusters(Kernel kernel, const LaunchShape& shape) {
   return cudaOccupancyMaxActiveClusters(&clusters, kernel, LaunchConfig(shape).get()) == cudaSuccess ? clusters : 0;
 }
 
+// The compute capability that a kernel's code was written for: less than the device's where it was compiled from PTX.
+template <typename Kernel>
+int code_version(Kernel kernel) {
+  cudaFuncAttributes attributes;
+  return cudaFuncGetAttributes(&attributes, kernel) == cudaSuccess ? attributes.ptxVersion : 0;
+}
+
 // a * b + c, rounded once.
 __device__ inline float fused(float a, float b, float c) { return __fmaf_rn(a, b, c); }
 __device__ inline double fused(double a, double b, double c) { return __fma_rn(a, b, c); }

@@ -241,8 +241,9 @@ int device_attribute(cudaDeviceAttr attribute) {
 template <typename T>
 bool fits_cluster(int blocks) {
   if (blocks > kMaxCluster || device_attribute(cudaDevAttrComputeCapabilityMajor) < 9) return false;
-  const LaunchShape shape{blocks, kMaxThreads, nullptr, 0, blocks};
-  return active_clusters(farthest_points<T, kMany<T>, FpsScope::cluster>, shape) > 0;
+  const auto kernel = farthest_points<T, kMany<T>, FpsScope::cluster>;
+  if (code_version(kernel) < 90) return false;  // code for older devices has no barrier of a cluster
+  return active_clusters(kernel, {blocks, kMaxThreads, nullptr, 0, blocks}) > 0;
 }
 
 constexpr int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }

@@ -11,6 +11,7 @@ LARGE = (
     {"seed": 1, "poison": 0xFF, "capability": 90, "processors": 4},
     {"seed": 2, "poison": 0x2D, "capability": 75, "processors": 4},
     {"seed": 3, "poison": 0xFF, "capability": 80, "processors": 2},
+    {"seed": 4, "poison": 0x2D, "capability": 90, "processors": 4, "built_for": 75},  # from PTX: without clusters
 )
 
 

@@ -56,12 +56,13 @@ def answer(library: str, operator: str, arguments: tuple, runs: list[dict[str, i
     """The results as a tuple of tensors, or a text that says what is wrong."""
     torch.ops.load_library(library)
     configure = ctypes.CDLL(library).emulation_configure
-    configure.argtypes = [ctypes.c_uint64] + [ctypes.c_int] * 3
+    configure.argtypes = [ctypes.c_uint64] + [ctypes.c_int] * 4
     results = []
     for number, run in enumerate(runs):
         # Fills new tensors: another poison. The public function imports a compiler first.
         torch._C._set_deterministic_algorithms(number % 2 == 1)
-        configure(run["seed"], run["poison"], run["capability"], run["processors"])
+        built_for = run.get("built_for", run["capability"])
+        configure(run["seed"], run["poison"], run["capability"], run["processors"], built_for)
         try:
             result = getattr(torch.ops.pcgen_emulated, operator)(*arguments)
         except RuntimeError as error:

@@ -8,7 +8,9 @@ Needs binutils (nm, objdump, readelf). Exit status 1 and one line per finding wh
 from __future__ import annotations
 
 import fnmatch
+import json
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -57,6 +59,9 @@ def inspect(wheel: Path) -> Iterator[str]:
         for name in names:
             if name.endswith(".so"):
                 yield from inspect_library(Path(archive.extract(name, folder)))
+        if "pcgen/_C_cuda.so" in names:
+            wanted = json.loads(archive.read("pcgen/_build.json"))["archs"].split(";")
+            yield from inspect_archs(Path(folder, "pcgen/_C_cuda.so"), wanted)
 
 
 def inspect_library(library: Path) -> Iterator[str]:
@@ -72,6 +77,38 @@ def inspect_library(library: Path) -> Iterator[str]:
     yield from (f"{library.name} may run AVX anywhere: {name}" for name in vector_code if not_confined(name))
     if library.name == "_C.so" and "x86-64" in run("objdump", "-f", str(library)) and not vector_code:
         yield f"{library.name} has no AVX code at all, or its symbols were stripped"
+
+
+def inspect_archs(library: Path, wanted: list[str]) -> Iterator[str]:
+    """Which of the architectures asked for (CMake writes 90-real for code alone, 90 for code and PTX) have no code."""
+    code = {f"{arch.removesuffix('-real')} code" for arch in wanted}
+    ptx = {f"{arch} PTX" for arch in wanted if not arch.endswith("-real")}
+    found = set(embedded_archs(section(library, ".nv_fatbin")))
+    yield from (f"{library.name} lacks sm_{what}" for what in sorted((code | ptx) - found))
+    if not ptx:
+        yield f"{library.name} has no PTX: it does not run on newer GPUs"
+
+
+def embedded_archs(fatbin: bytes) -> Iterator[str]:
+    """What nvcc put into a library for each architecture: "90 code", "90 PTX"."""
+    begin = 0
+    while (begin := fatbin.find(struct.pack("<I", 0xBA55ED50), begin)) >= 0:
+        header, size = struct.unpack_from("<HQ", fatbin, begin + 6)
+        entry = begin + header
+        begin = entry + size
+        while entry < begin:
+            kind, _, its_header, its_size = struct.unpack_from("<HHIQ", fatbin, entry)
+            yield f"{struct.unpack_from('<I', fatbin, entry + 28)[0]} {'PTX' if kind == 1 else 'code'}"
+            entry += its_header + its_size
+
+
+def section(library: Path, name: str) -> bytes:
+    """The bytes of a section of a shared library."""
+    place = re.search(rf"{re.escape(name)} +PROGBITS +\w+ (\w+) (\w+)", run("readelf", "-SW", str(library)))
+    if not place:
+        return b""
+    offset, size = (int(number, 16) for number in place.groups())
+    return library.read_bytes()[offset : offset + size]
 
 
 def functions_with_vector_code(disassembly: str) -> Iterator[str]:

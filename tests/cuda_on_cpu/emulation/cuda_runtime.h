@@ -242,9 +242,12 @@ inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, 
                                                             : emulation::most_shared();
   return cudaSuccess;
 }
+struct cudaFuncAttributes {
+  int ptxVersion;
+};
 template <typename... P>
-cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, void (*)(P...), int, size_t) {
-  return *blocks = 1, cudaSuccess;
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, void (*)(P...)) {
+  return attributes->ptxVersion = emulation::settings.built_for, cudaSuccess;
 }
 template <typename... P>
 cudaError_t cudaOccupancyMaxActiveClusters(int* clusters, void (*)(P...), const cudaLaunchConfig_t*) {
@@ -276,7 +279,8 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
   }
   const unsigned largest = attribute(cudaFuncAttributeNonPortableClusterSizeAllowed) ? 16 : 8;
   if (launch.cluster > 1 &&
-      (emulation::settings.capability < 90 || launch.grid.x % launch.cluster || launch.cluster > largest)) {
+      (min(emulation::settings.capability, emulation::settings.built_for) < 90 || launch.grid.x % launch.cluster ||
+       launch.cluster > largest)) {
     return refuse(cudaErrorInvalidConfiguration, "no such clusters on this device");
   }
   if (launch.cooperative && blocks > size_t(emulation::settings.processors)) {

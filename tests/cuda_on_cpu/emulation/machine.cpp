@@ -267,6 +267,6 @@ void* peer(void* own, unsigned rank) {
 
 // The next launches run like this. For Python.
 extern "C" __attribute__((visibility("default"))) void emulation_configure(uint64_t seed, int poison, int capability,
-                                                                           int processors) {
-  emulation::settings = {seed, static_cast<unsigned char>(poison), capability, processors};
+                                                                           int processors, int built_for) {
+  emulation::settings = {seed, static_cast<unsigned char>(poison), capability, processors, built_for};
 }

@@ -27,6 +27,7 @@ struct Settings {
   unsigned char poison = 0xff;  // fills shared memory when a block begins
   int capability = 90;          // 10 * major + minor
   int processors = 4;
+  int built_for = 90;  // capability that the code was compiled for, at most the device's
 };
 extern Settings settings;
 
