@@ -120,6 +120,8 @@ __host__ __device__ constexpr T not_a_number() {
   return T(__builtin_nan(""));
 }
 
+__host__ __device__ constexpr int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
 __device__ inline int lane_id() { return threadIdx.x % kWarp; }
 __device__ inline int warp_id() { return threadIdx.x / kWarp; }
 

@@ -246,8 +246,6 @@ bool fits_cluster(int blocks) {
   return active_clusters(kernel, {blocks, kMaxThreads, nullptr, 0, blocks}) > 0;
 }
 
-constexpr int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 template <typename T>
 void lay_out(FpsPlan& plan) {
   constexpr int64_t kBlockPoints = int64_t(kMany<T>) * kMaxThreads;

@@ -23,7 +23,7 @@ __global__ void __launch_bounds__(kThreads) search(DeviceClouds<T> queries, Devi
                                                    int64_t k, T radius2, DeviceNeighbors<T> out) {
   using Memory = Shared<T, kDim>;
   PCGEN_SHARED(Memory, shared);
-  const int64_t blocks_per_cloud = (queries.n + kThreads - 1) / kThreads;
+  const int64_t blocks_per_cloud = divide_up(queries.n, kThreads);
   for (int64_t task = blockIdx.x; task < batch * blocks_per_cloud; task += gridDim.x) {
     const int64_t cloud = task / blocks_per_cloud, i = task % blocks_per_cloud * kThreads + threadIdx.x;
     const bool exists = i < queries.n;
@@ -69,7 +69,7 @@ __global__ void __launch_bounds__(kThreads) search(DeviceClouds<T> queries, Devi
 template <typename T, int kDim>
 cudaError_t launch(const DeviceClouds<T>& queries, const DeviceClouds<T>& targets, int64_t batch, int64_t k, T radius2,
                    const DeviceNeighbors<T>& out, cudaStream_t stream) {
-  const LaunchShape shape{batch * ((queries.n + kThreads - 1) / kThreads), kThreads, stream};
+  const LaunchShape shape{batch * divide_up(queries.n, kThreads), kThreads, stream};
   return with_list_for<T>(k, [&]<typename List>() {
     return PCGEN_LAUNCH((search<T, kDim, List>), shape, queries, targets, batch, k, radius2, out);
   });

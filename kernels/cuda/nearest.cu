@@ -184,8 +184,6 @@ __global__ void __launch_bounds__(kThreads) finish(Side<T> of_x, Side<T> of_y, i
   }
 }
 
-int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 // The size of equal parts: a multiple of `unit`, never 0.
 int64_t part_size(int64_t n, int64_t unit, int64_t parts) {
   const int64_t units = max(int64_t(1), divide_up(n, unit));

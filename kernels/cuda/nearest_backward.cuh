@@ -6,12 +6,20 @@
 namespace pcgen {
 
 struct BackwardPlan {
+  static constexpr int64_t kSortFrom = 8192;  // points of a cloud; fewer are arranged in shared memory
+
   int64_t batch, n, m;
   int dim;
-  SortPairs pairs;
+  SortPairs pairs;  // all points, for large clouds
 
   BackwardPlan(Scratch& scratch, int64_t batch, int64_t n, int64_t m, int dim)
-      : batch(batch), n(n), m(m), dim(dim), pairs(scratch, batch * n, bits_for(uint64_t(batch) * uint64_t(m + 1))) {}
+      : batch(batch),
+        n(n),
+        m(m),
+        dim(dim),
+        pairs(scratch, sorts() ? batch * n : 0, bits_for(uint64_t(batch) * uint64_t(m + 1))) {}
+
+  bool sorts() const { return n >= kSortFrom; }
 };
 
 template <typename T>

@@ -75,7 +75,7 @@ __device__ uint64_t cell(T at, T low, T high, int bits) {
 // Keys: cloud, then 1 for points that take no part, then the place on the Morton curve of the cloud's box.
 template <typename T>
 __global__ void __launch_bounds__(kThreads) make_keys(DeviceClouds<T> clouds, IndexPlan plan, const Box<T>* corners) {
-  const int64_t blocks_per_cloud = (plan.n + kThreads - 1) / kThreads;
+  const int64_t blocks_per_cloud = divide_up(plan.n, kThreads);
   for (int64_t task = blockIdx.x; task < plan.batch * blocks_per_cloud; task += gridDim.x) {
     const int64_t cloud = task / blocks_per_cloud, i = task % blocks_per_cloud * kThreads + threadIdx.x;
     const Box<T>* parts = corners + cloud * IndexPlan::kCurveParts;
@@ -176,7 +176,7 @@ cudaError_t launch_build_index(const IndexPlan& plan, const DeviceClouds<T>& clo
                                cudaStream_t stream) {
   if (plan.batch == 0) return cudaSuccess;
   const auto shape = [&](int64_t tasks, int64_t per_block) {
-    return LaunchShape{(tasks + per_block - 1) / per_block, kThreads, stream};
+    return LaunchShape{divide_up(tasks, per_block), kThreads, stream};
   };
   constexpr int64_t kWarps = kThreads / kWarp;
   Box<T>* corners = static_cast<Box<T>*>(plan.corners);
@@ -184,7 +184,7 @@ cudaError_t launch_build_index(const IndexPlan& plan, const DeviceClouds<T>& clo
   if (plan.n > 0) {
     status =
         PCGEN_LAUNCH(find_corners<T>, shape(plan.batch * IndexPlan::kCurveParts, kWarps), clouds, plan.batch, corners);
-    const int64_t blocks = plan.batch * ((plan.n + kThreads - 1) / kThreads);
+    const int64_t blocks = plan.batch * divide_up(plan.n, kThreads);
     if (status == cudaSuccess) status = PCGEN_LAUNCH(make_keys<T>, shape(blocks, 1), clouds, plan, corners);
     if (status == cudaSuccess) status = sort_pairs(plan.pairs, stream);
   }

@@ -172,9 +172,9 @@ cudaError_t launch_knn_indexed(const SpatialIndex<T>& queries, const SpatialInde
   const int64_t entries = batch * n * k, warps = batch * queries.layout.leaves;
   if (entries == 0) return cudaSuccess;
   const cudaError_t status =
-      PCGEN_LAUNCH(blank<T>, LaunchShape{(entries + kThreads - 1) / kThreads, kThreads, stream}, entries, out);
+      PCGEN_LAUNCH(blank<T>, LaunchShape{divide_up(entries, kThreads), kThreads, stream}, entries, out);
   if (status != cudaSuccess) return status;
-  const LaunchShape shape{(warps + kWarps - 1) / kWarps, kThreads, stream};
+  const LaunchShape shape{divide_up(warps, kWarps), kThreads, stream};
   return with_list_for<T>(k, [&]<typename List>() {
     return PCGEN_LAUNCH((search<T, List>), shape, queries, targets, batch, n, k, radius2, out);
   });

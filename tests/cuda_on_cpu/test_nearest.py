@@ -79,11 +79,22 @@ def test_backward(cuda, batch, n, m, dim, dtype):
         assert torch.equal(got, want)
 
 
-@pytest.mark.parametrize("most", [1, 2, 9])
-def test_backward_of_points_that_many_are_nearest_to(cuda, most):
-    """Sums of hundreds of pulls, in the order of the CPU."""
-    x, y, grad = clouds(2, 400), clouds(2, 50, seed=1), clouds(2, 400, seed=3)[..., 0]
-    index = torch.randint(0, most, (2, 400), generator=torch.Generator().manual_seed(2))
+SIZES = [
+    (400, 50, 1),
+    (400, 50, 9),
+    (2048, 1100, 1100),
+    (515, 1024, 513),
+    (8191, 60, 3),
+    (8192, 60, 2),
+    (8200, 600, 600),
+]
+
+
+@pytest.mark.parametrize(("n", "m", "most"), SIZES)
+def test_backward_of_points_that_many_are_nearest_to(cuda, n, m, most):
+    """Sums of up to thousands of pulls, in the order of the CPU; arranged in shared memory, or sorted."""
+    x, y, grad = clouds(2, n), clouds(2, m, seed=1), clouds(2, n, seed=3)[..., 0]
+    index = torch.randint(-1, most, (2, n), generator=torch.Generator().manual_seed(2))
     got = cuda("nearest_backward", grad, x, y, index)
     for part, want in zip(got, torch.ops.pcgen.nearest_backward(grad, x, y, index), strict=True):
         assert torch.equal(part, want)

@@ -70,7 +70,8 @@ def test_confined_vector_code_is_fine(inspection, tmp_path):
 def fatbin(*entries):
     """What nvcc embeds, by its own format: (kind, arch, payload) where kind 1 is PTX and 2 is code."""
     body = b"".join(
-        struct.pack("<HHIQIIHHI32x", kind, 0x101, 64, len(data), 0, 0, 0, 0, arch) + data for kind, arch, data in entries
+        struct.pack("<HHIQIIHHI32x", kind, 0x101, 64, len(data), 0, 0, 0, 0, arch) + data
+        for kind, arch, data in entries
     )
     return struct.pack("<IHHQ", 0xBA55ED50, 1, 16, len(body)) + body
 

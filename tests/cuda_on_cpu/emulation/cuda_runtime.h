@@ -98,6 +98,17 @@ void reduce(Warp& warp, uint32_t mask) {
   }
 }
 
+// Each lane takes the lanes that brought the same value.
+inline void match(Warp& warp, uint32_t mask) {
+  for (Thread* lane : warp.lanes) {
+    if (!(mask >> lane->lane & 1)) continue;
+    lane->result = 0;
+    for (const Thread* other : warp.lanes) {
+      if (mask >> other->lane & 1 && other->value == lane->value) lane->result |= 1u << other->lane;
+    }
+  }
+}
+
 template <typename T>
 T least(T a, T b) {
   return b < a ? b : a;
@@ -150,6 +161,11 @@ inline unsigned __ballot_sync(unsigned mask, int predicate, emulation::Site site
 inline int __any_sync(unsigned mask, int predicate, emulation::Site site = PCGEN_SITE) {
   return emulation::warp_collective("__any_sync", mask, predicate != 0, 0,
                                     emulation::reduce<uint64_t, emulation::either<uint64_t>>, site) != 0;
+}
+template <typename T>
+unsigned __match_any_sync(unsigned mask, T value, emulation::Site site = PCGEN_SITE) {
+  return unsigned(
+      emulation::warp_collective("__match_any_sync", mask, emulation::to_bits(value), 0, emulation::match, site));
 }
 inline void __syncwarp(unsigned mask = 0xffffffff, emulation::Site site = PCGEN_SITE) {
   emulation::warp_collective("__syncwarp", mask, 0, 0, emulation::reduce<uint64_t, emulation::either<uint64_t>>, site);
@@ -278,9 +294,8 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
     return refuse(cudaErrorInvalidConfiguration, "grid, block or shared memory out of limits");
   }
   const unsigned largest = attribute(cudaFuncAttributeNonPortableClusterSizeAllowed) ? 16 : 8;
-  if (launch.cluster > 1 &&
-      (min(emulation::settings.capability, emulation::settings.built_for) < 90 || launch.grid.x % launch.cluster ||
-       launch.cluster > largest)) {
+  if (launch.cluster > 1 && (min(emulation::settings.capability, emulation::settings.built_for) < 90 ||
+                             launch.grid.x % launch.cluster || launch.cluster > largest)) {
     return refuse(cudaErrorInvalidConfiguration, "no such clusters on this device");
   }
   if (launch.cooperative && blocks > size_t(emulation::settings.processors)) {
