@@ -109,6 +109,10 @@ def run(config: ControlConfig, report: Callable[[str], None] = print) -> dict[st
         "config": asdict(config),
         "attributes": names,
         "retest": dict(zip(names, problem.retest.tolist(), strict=True)),
+        "floors": {
+            "no edit": _floor(problem.unedited, problem),
+            "the generator's own": _floor(problem.true_change, problem),
+        },
         "tables": tables,
     }
 
@@ -163,14 +167,22 @@ def _errors(after: Tensor, problem: Problem) -> Tensor:
     return ((own - problem.requests).abs() / problem.spread[:, None]).nan_to_num(1.0)
 
 
-def _leakage(after: Tensor, problem: Problem) -> Tensor:
-    """Mean change of the other continuous attributes in standard deviations, ``[K, n]``."""
-    change = (after - problem.before).abs() / problem.deviation
+def _leakage(change: Tensor, problem: Problem) -> Tensor:
+    """Mean change of the other continuous attributes in standard deviations ``[K, n]``, of all changes ``[K, n, K]``."""
+    change = change.abs() / problem.deviation
     for k, spec in enumerate(problem.specs):
         change[k, :, k] = torch.nan
         if spec.kind != "continuous":
             change[:, :, k] = torch.nan
     return change.nanmean(-1)
+
+
+def _floor(change: Tensor, problem: Problem) -> dict[str, float]:
+    """Leakage by changed attribute of what leaves the others alone, and over the continuous ones: nobody has less."""
+    leaks = _leakage(change, problem)
+    continuous = torch.tensor([spec.kind == "continuous" for spec in problem.specs])
+    floors = {spec.name: leaks[k].nanmean().item() for k, spec in enumerate(problem.specs)}
+    return {**floors, "continuous": leaks[continuous].nanmean().item()}
 
 
 def _score(
@@ -183,7 +195,7 @@ def _score(
         after = torch.stack([outcome[number].after for outcome in outcomes])  # [seeds, K, n, K]
         distance = torch.stack([outcome[number].distance for outcome in outcomes]).mean(0)
         errors = torch.stack([_errors(one, problem) for one in after]).mean(0)
-        leaks = torch.stack([_leakage(one, problem) for one in after]).mean(0)
+        leaks = torch.stack([_leakage(one - problem.before, problem) for one in after]).mean(0)
         own = after.diagonal(dim1=1, dim2=3).mean(0).T  # [K, n]
         slopes = []
         for k in continuous.nonzero()[:, 0].tolist():
@@ -220,7 +232,7 @@ def _matched_leakage(after: dict[str, Tensor], problem: Problem) -> dict[str, fl
     """Leakage with the loop, on the requests that every method but the controls hit."""
     hits = [_errors(one, problem) <= HIT for method, one in after.items() if method not in CONTROLS]
     everybody = torch.stack(hits).all(0) if hits else torch.zeros_like(problem.requests, dtype=torch.bool)
-    return {method: _leakage(one, problem)[everybody].nanmean().item() for method, one in after.items()}
+    return {method: _leakage(one - problem.before, problem)[everybody].nanmean().item() for method, one in after.items()}
 
 
 def _milliseconds(plugin: Plugin, problem: Problem, batch: int) -> float:
@@ -272,6 +284,18 @@ def to_markdown(document: dict[str, Any], command: str) -> str:
         "- ms: per edit, latents only, batches of 1 and of 256.",
         "",
     ]
+    lines += [
+        "## The floor of the leakage",
+        "",
+        "What the scorer calls a leak where nothing leaks, by the attribute that is changed: the same decode measured on",
+        "the points before and after; and a shape and its counterfactual as the generator draws them, on as many points.",
+        "",
+    ]
+    columns = [*document["attributes"], "continuous"]
+    lines += ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for name, floors in document["floors"].items():
+        lines.append(f"| {name} | " + " | ".join(f"{floors[column]:.3f}" for column in columns) + " |")
+    lines.append("")
     for table in document["tables"]:
         lines += [f"## Training attributes with correlation {table['correlation']:g}", ""]
         lines += ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from pcgen import attributes
-from pcgen.data.procedural import AttributeLaw, counterfactual, make_chair, sample_chairs, sample_params
+from pcgen.data.procedural import AttributeLaw, ChairParams, counterfactual, make_chair, sample_chairs, sample_params
 from pcgen.data.procedural.chair_params import exact_attributes
 from pcgen.errors import InputError
 from pcgen.models.backbone import Backbone
 from pcgen.normalize import NORMALIZATIONS
 from pcgen.ops import chamfer_distance
 from pcgen.spec import AttributeSpec
-from pcgen.training.steering import FRESH_POINTS, codes_of, measure_of, one_request_each
+from pcgen.training.steering import FRESH_POINTS, STEERING_POINTS, codes_of, measure_of, one_request_each
 
 POINTS = 2048
 _TEST_SEED = 9_000_000  # far from the seeds of training shapes
@@ -48,6 +48,8 @@ class Problem:
     spread: Tensor  # [K] interdecile range of the test shapes' values
     deviation: Tensor  # [K] their standard deviation
     retest: Tensor  # [K] mean difference between two measurements of the same decodes, over the spread
+    unedited: Tensor  # [K, n, K] change that the scorer sees where nothing was edited: fresh points of the same decode
+    true_change: Tensor  # [K, n, K] change that it sees between a shape and its counterfactual, as the generator draws them
 
 
 def training_codes(backbone: Backbone, specs: list[AttributeSpec], count: int, correlation: float) -> TrainingCodes:
@@ -67,23 +69,25 @@ def make_problem(backbone: Backbone, specs: list[AttributeSpec], count: int) -> 
     if backbone.category != "chair":
         raise InputError(f"the control benchmark knows the counterfactuals of chairs, not of a {backbone.category}")
     names = [spec.name for spec in specs]
+    measure = attributes.get(backbone.category).only(names).measure
     steer, fresh = measure_of(backbone, names), measure_of(backbone, names, FRESH_POINTS)
     params = [sample_params(np.random.default_rng((_TEST_SEED, i))) for i in range(2 * count)]
-    randoms = (np.random.default_rng((_TEST_SEED, 1, i)) for i in range(len(params)))
-    given = np.stack([make_chair(p, POINTS, rng).points for p, rng in zip(params, randoms, strict=True)])
-    latents = codes_of(backbone, _normalised(backbone, given))
+    latents = codes_of(backbone, _normalised(backbone, _drawn(params, POINTS, (_TEST_SEED, 1))))
     before, known = steer(latents)
     exact = torch.tensor([[exact_attributes(p)[name] for name in names] for p in params])
     requests, shapes = one_request_each(exact.where(known, torch.nan), specs, count, seed=_TEST_SEED)
     truth = torch.empty(len(specs), count, POINTS, 3)
+    true_change = torch.empty(len(specs), count, len(specs))
     for k, name in enumerate(names):
-        clouds = []
-        for i, row in enumerate(shapes[:, k].tolist()):
-            changed = counterfactual(params[row], **{name: requests[i, k].item()})
-            clouds.append(make_chair(changed, POINTS, np.random.default_rng((_TEST_SEED, 2, k, i))).points)
-        truth[k] = _normalised(backbone, np.stack(clouds))
+        bases = [params[row] for row in shapes[:, k].tolist()]
+        changed = [counterfactual(p, **{name: requests[i, k].item()}) for i, p in enumerate(bases)]
+        truth[k] = _normalised(backbone, _drawn(changed, POINTS, (_TEST_SEED, 2, k)))
+        # As many points as the scorer has before and after an edit.
+        earlier = measure(torch.from_numpy(_drawn(bases, STEERING_POINTS, (_TEST_SEED, 3, k))))[0]
+        true_change[k] = measure(torch.from_numpy(_drawn(changed, FRESH_POINTS, (_TEST_SEED, 4, k))))[0] - earlier
     with torch.no_grad():
         floor = torch.stack([chamfer_distance(backbone.decode(codes_of(backbone, t), FRESH_POINTS), t) for t in truth])
+    unedited = fresh(latents)[0] - before.where(known, torch.nan)
     spread = (exact.quantile(0.9, dim=0) - exact.quantile(0.1, dim=0)).clamp(min=1e-6)
     return Problem(
         specs=specs,
@@ -94,7 +98,9 @@ def make_problem(backbone: Backbone, specs: list[AttributeSpec], count: int) -> 
         floor=floor,
         spread=spread,
         deviation=exact.std(0),
-        retest=(fresh(latents)[0] - before).abs().nanmean(0) / spread,
+        retest=unedited.abs().nanmean(0) / spread,
+        unedited=unedited[shapes.T],
+        true_change=true_change,
     )
 
 
@@ -102,6 +108,12 @@ def specs_of(backbone: Backbone, names: list[str]) -> list[AttributeSpec]:
     """The measurer's specs of some attributes, or of all."""
     measurer = attributes.get(backbone.category)
     return list(measurer.only(names).specs if names else measurer.specs)
+
+
+def _drawn(params: list[ChairParams], points: int, seed: tuple[int, ...]) -> np.ndarray:
+    """Points ``[S, points, 3]`` on the surfaces of chairs."""
+    randoms = (np.random.default_rng((*seed, i)) for i in range(len(params)))
+    return np.stack([make_chair(p, points, rng).points for p, rng in zip(params, randoms, strict=True)])
 
 
 def _normalised(backbone: Backbone, points: np.ndarray) -> Tensor:

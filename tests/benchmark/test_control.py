@@ -29,6 +29,13 @@ def test_rows_are_ordered_as_they_must_be(document):
     assert min(ridge["open"]["slopes"]) > 0.5 and ridge["ms"][256] < ridge["ms"][1]
 
 
+def test_leakage_has_a_floor_that_an_edit_off_target_exceeds(document):
+    random, _ = document["tables"][0]["rows"]
+    for floors in document["floors"].values():
+        assert set(floors) == {*NAMES, "continuous"}
+        assert 0 < floors["continuous"] < 0.3 * random["open"]["leakage"]
+
+
 def test_it_is_written_down(document):
     text = to_markdown(json.loads(json.dumps(document)) | {"tables": document["tables"]}, "pcgen benchmark control")
     assert "| ridge |" in text and "`pcgen benchmark control`" in text
