@@ -6,6 +6,7 @@ __all__ = ["Edit", "Generator", "load"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -175,7 +176,7 @@ class Generator:
         latent = self.backbone.encode(given[None])
         result = None if decoded else self._move(given, latent, before, values, mask)
         if result is None:
-            new = self._steer(latent, before, values, mask, self._measure_decoded)
+            new = self._steer_decode(latent, before, values, mask)
             edited = align_to(*self.backbone.decode(torch.cat([latent, new]), len(given)))
             result = new, edited, torch.full((len(given),), -1), 0
         new, edited, source, removed = result
@@ -220,7 +221,7 @@ class Generator:
             edited = align_to(given, field.apply(self.backbone.decode(new)[0]))
         if not parts.any():
             return new, edited, torch.arange(len(given)), 0
-        whole = self._steer(latent, before, values, mask, self._measure_decoded)
+        whole = self._steer_decode(latent, before, values, mask)
         drawn = self.backbone.decode(torch.cat([new, whole]), len(given))
         edited, source, removed = exchange_parts(edited, drawn[0], align_to(drawn[0], drawn[1]))
         reached = self.measure(edited[None])[0][parts] == values[parts]
@@ -270,11 +271,23 @@ class Generator:
         """What codes ``[B, D]`` decode to, measured."""
         return self.measure(self.backbone.decode(latents, 2048))
 
-    def _steer(self, latents: Tensor, before: Tensor, values: Tensor, mask: Tensor, measure: Measure) -> Tensor:
-        """The plugin's edit, corrected in a closed loop by what it measures."""
-        if isinstance(self.plugin, Calibrated):
-            return self.plugin.steer(latents, before, values, mask, measure, enough=NOISE)
-        return closed_loop(self.plugin, latents, before, values, mask, measure, enough=NOISE)
+    def _steer(
+        self,
+        latents: Tensor,
+        before: Tensor,
+        values: Tensor,
+        mask: Tensor,
+        measure: Measure,
+        start: Tensor | None = None,
+    ) -> Tensor:
+        """The plugin's edit, corrected in a closed loop by what it measures; see :func:`~pcgen.plugins.closed_loop`."""
+        steer = self.plugin.steer if isinstance(self.plugin, Calibrated) else partial(closed_loop, self.plugin)
+        return steer(latents, before, values, mask, measure, enough=NOISE, start=start)
+
+    def _steer_decode(self, latent: Tensor, before: Tensor, values: Tensor, mask: Tensor) -> Tensor:
+        """The edit steered by what it decodes to, towards a given shape of which ``before`` was measured."""
+        start, _ = self._measure_decoded(latent)
+        return self._steer(latent, before, values, mask, self._measure_decoded, start)
 
     def _lock(
         self, lock: Sequence[str], requests: Mapping[str, Value], before: Tensor, values: Tensor, mask: Tensor

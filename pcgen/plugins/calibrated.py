@@ -98,11 +98,8 @@ class Calibrated(Plugin):
         """What the inner plugin must be asked for to obtain values ``[B, K]``."""
         if not self.said.numel():
             raise unfitted()
-        columns = []
-        for k, spec in enumerate(self.specs):
-            column = values[:, k]
-            columns.append(_interpolate(column, self.heard[k], self.said[k]) if spec.kind == "continuous" else column)
-        return torch.stack(columns, dim=1)
+        whole = torch.tensor([spec.kind != "continuous" for spec in self.specs])
+        return torch.where(whole, values, _interpolate(values, self.heard, self.said))
 
     def predict(self, latents: Tensor) -> Tensor:
         """What the inner plugin reads."""
@@ -113,11 +110,19 @@ class Calibrated(Plugin):
         return self.inner.edit(latents, self.command(values), mask, strength)
 
     def steer(
-        self, latents: Tensor, before: Tensor, values: Tensor, mask: Tensor, measure: Measure, *, enough: float = 0.01
+        self,
+        latents: Tensor,
+        before: Tensor,
+        values: Tensor,
+        mask: Tensor,
+        measure: Measure,
+        *,
+        enough: float = 0.01,
+        start: Tensor | None = None,
     ) -> Tensor:
         """The edit, corrected by what it measures; see :func:`~pcgen.plugins.loop.closed_loop`."""
         known = partial(closed_loop, command=self.command, deviation=self.deviation)
-        return known(self.inner, latents, before, values, mask, measure, enough=enough)
+        return known(self.inner, latents, before, values, mask, measure, enough=enough, start=start)
 
     def sample(self, count: int, values: Tensor, mask: Tensor, *, seed: int = 0) -> Tensor:
         """What the inner plugin draws for the mapped request."""
@@ -246,14 +251,17 @@ def monotone(values: Tensor) -> Tensor:
 
 
 def _interpolate(x: Tensor, at: Tensor, to: Tensor) -> Tensor:
-    """Piecewise linear through the knots, shifted beyond them; where knots coincide, the mean of what they map to."""
-    rank = (at[:, None] == at).float()
-    to = rank @ to / rank.sum(1)
-    right = torch.searchsorted(at, x.nan_to_num(0.0).contiguous()).clamp(1, len(at) - 1)
-    a, b = at[right - 1], at[right]
+    """Each column of ``[B, K]`` piecewise linear through its knots, from ``at`` to ``to``, ``[K, Q]`` each.
+
+    Shifted beyond the knots; where knots coincide, the mean of what they map to.
+    """
+    alike = (at[:, :, None] == at[:, None]).float()
+    to = (alike @ to[..., None])[..., 0] / alike.sum(2)
+    x = x.T.contiguous()
+    right = torch.searchsorted(at, x.nan_to_num(0.0)).clamp(1, at.shape[1] - 1)
+    (a, b), (start, end) = ((knots.gather(1, right - 1), knots.gather(1, right)) for knots in (at, to))
     share = ((x - a) / (b - a).clamp(min=1e-9)).clamp(0, 1)
-    inside = to[right - 1] + share * (to[right] - to[right - 1])
-    return inside + (x - x.clamp(at[0].item(), at[-1].item()))
+    return (start + share * (end - start) + (x - x.clamp(at[:, :1], at[:, -1:]))).T
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -36,6 +36,7 @@ def closed_loop(
     command: Callable[[Tensor], Tensor] = lambda values: values,
     deviation: Tensor | None = None,
     enough: float = 0.01,
+    start: Tensor | None = None,
 ) -> Tensor:
     """Codes whose decodes measure what is asked for; attributes that are not asked for measure what they did.
 
@@ -52,7 +53,7 @@ def closed_loop(
     Args:
         plugin: edits codes.
         latents: ``[B, D]`` codes to start from.
-        before: ``[B, K]`` what they measure; NaN where not measurable, which is then not held.
+        before: ``[B, K]`` what is held where it is not asked for; NaN where not measurable, which is then not held.
         values: ``[B, K]`` requested values, ignored where the mask is False.
         mask: ``[B, K]`` True for the requested attributes.
         measure: decodes and measures.
@@ -61,6 +62,7 @@ def closed_loop(
         deviation: ``[K]`` standard deviations of the attributes; a quarter of their ranges if not given.
         enough: root mean square of what is made small, over the attributes, below which a code is left alone: the error
             of the measurer itself, in standard deviations.
+        start: ``[B, K]`` what ``measure`` says of the codes, where that is not ``before``.
 
     Returns:
         ``[B, D]``.
@@ -88,24 +90,20 @@ def closed_loop(
         return torch.where(steered & ~wrong, off, 0.0), torch.where(counts, cost, 0.0)
 
     reading = plugin.predict(latents)
-    start = torch.where(before.isnan(), reading, before)
+    had = torch.where(before.isnan(), reading, before)
     told = torch.where(whole, goal, reading)
-    said = torch.where(whole, goal, reading + torch.where(mask, command(values) - command(start), 0.0))
-    candidate = plugin.edit(latents, said, active)
-    both, measurable = (part.chunk(2) for part in measure(torch.cat([latents, candidate])))
+    said = torch.where(whole, goal, reading + torch.where(mask, command(values) - command(had), 0.0))
 
-    best, best_heard = latents, both[0]
-    best_off, cost = judge(both[0], measurable[0])
+    best, best_heard = latents, before if start is None else start
+    best_off, cost = judge(best_heard, ~best_heard.isnan())
     best_miss = cost.square().sum(1)
-    heard, known = both[1], measurable[1]
     response = torch.eye(len(deviation)).repeat(len(latents), 1, 1)  # d measured / d said, in standard deviations
     idle = torch.zeros(len(latents))
     enough2 = enough**2 * counts.sum(1)
     done = best_miss < enough2
-    for turn in range(rounds):
-        if turn:
-            candidate = plugin.edit(latents, said, active)
-            heard, known = measure(candidate)
+    for _ in range(rounds):
+        candidate = plugin.edit(latents, said, active)
+        heard, known = measure(candidate)
         off, cost = judge(heard, known)
         miss = cost.square().sum(1)
 

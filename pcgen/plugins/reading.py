@@ -4,11 +4,12 @@ from __future__ import annotations
 
 __all__ = ["Reader", "ValueScale"]
 
+import itertools
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.functional import cross_entropy
 
 from pcgen.plugins.network import Schedule, minimise
 from pcgen.spec import AttributeSpec
@@ -41,6 +42,11 @@ class ValueScale(nn.Module):
         self.voids: Tensor  # [F, K]: where feature f is 1, attribute k means nothing
         self.whole = torch.tensor([spec.kind != "continuous" for spec in specs])
         self.low, self.high = (torch.tensor([getattr(spec, end) for spec in specs]) for end in ("low", "high"))
+        # Which attribute each feature is of, which of its levels (-1: a number), and where each attribute's first is.
+        counts = [max(levels, 1) for levels in self.levels]
+        self.owner = torch.arange(len(specs)).repeat_interleave(torch.tensor(counts))
+        self.place = torch.tensor([place if levels else -1 for levels in self.levels for place in range(levels or 1)])
+        self.first = torch.tensor([0, *itertools.accumulate(counts)][:-1])
 
     def fit(self, values: Tensor, labelled: Tensor) -> None:
         """Learn the moments of the labelled values ``[S, K]``."""
@@ -77,47 +83,37 @@ class ValueScale(nn.Module):
 
     def features(self, standard: Tensor) -> Tensor:
         """Features ``[B, F]`` of standardised values ``[B, K]``."""
-        columns = []
-        for k, levels in enumerate(self.levels):
-            column = standard[:, k : k + 1]
-            if levels:
-                column = one_hot(self._level(column[:, 0], k), levels).to(standard)
-            columns.append(column)
-        return torch.cat(columns, dim=1)
+        has_level = self._level(standard)[:, self.owner] == self.place
+        return torch.where(self.place < 0, standard[:, self.owner], has_level.to(standard))
 
     def from_features(self, features: Tensor) -> Tensor:
         """Standardised values ``[B, K]`` of features ``[B, F]``: of each attribute with levels the likeliest one."""
-        columns = []
-        for k, part in enumerate(self._split(features)):
-            level = (part.argmax(dim=1) + self.low[k] - self.mean[k]) / self.deviation[k]
-            columns.append(level if self.levels[k] else part[:, 0])
+        columns = list(features[:, self.first].unbind(dim=1))
+        for k, (levels, first) in enumerate(zip(self.levels, self.first.tolist(), strict=True)):
+            if levels:
+                level = features[:, first : first + levels].argmax(dim=1)
+                columns[k] = (level + self.low[k] - self.mean[k]) / self.deviation[k]
         return torch.stack(columns, dim=1)
 
     def per_feature(self, per_attribute: Tensor) -> Tensor:
         """``[..., K]`` to ``[..., F]``: every feature has what its attribute has."""
-        repeats = torch.tensor([max(levels, 1) for levels in self.levels], device=per_attribute.device)
-        return per_attribute.repeat_interleave(repeats, dim=-1)
+        return per_attribute[..., self.owner.to(per_attribute.device)]
 
     def misread(self, features: Tensor, standard: Tensor) -> Tensor:
         """How wrong features ``[B, F]`` are about standardised values ``[B, K]``, ``[B, K]``.
 
         The squared error of a number; of an attribute with levels the cross-entropy, its features being logits.
         """
-        columns = []
-        for k, part in enumerate(self._split(features)):
-            if self.levels[k]:
-                columns.append(cross_entropy(part, self._level(standard[:, k], k), reduction="none"))
-            else:
-                columns.append((part[:, 0] - standard[:, k]).square())
+        columns = list((features[:, self.first] - standard).square().unbind(dim=1))
+        level = self._level(standard).long()
+        for k, (levels, first) in enumerate(zip(self.levels, self.first.tolist(), strict=True)):
+            if levels:
+                columns[k] = cross_entropy(features[:, first : first + levels], level[:, k], reduction="none")
         return torch.stack(columns, dim=1)
 
-    def _split(self, features: Tensor) -> tuple[Tensor, ...]:
-        return features.split([max(levels, 1) for levels in self.levels], dim=1)
-
-    def _level(self, column: Tensor, k: int) -> Tensor:
-        """Which level of attribute k standardised values ``[B]`` are nearest to, from 0."""
-        level = (column * self.deviation[k] + self.mean[k] - self.low[k]).round()
-        return level.clamp(0, self.levels[k] - 1).long()
+    def _level(self, standard: Tensor) -> Tensor:
+        """Which level standardised values ``[B, K]`` are nearest to, from 0; means nothing for numbers."""
+        return (self.invert(standard).clamp(self.low, self.high) - self.low).round()
 
     def settle(self, values: Tensor) -> Tensor:
         """Values ``[B, K]`` with those of yes/no and count attributes rounded to a level they can have."""
