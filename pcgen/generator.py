@@ -210,15 +210,18 @@ class Generator:
         """New code, moved points, which given point each is, and how many are gone; None if moving cannot do it."""
         parts = mask & self._whole & (values != before)
         moves = mask & ~parts
-        field = DisplacementField(given, self.backbone.decode(latent)[0])
-
-        def measure(codes: Tensor) -> tuple[Tensor, Tensor]:
-            return self.measure(_halves(field.apply(self.backbone.decode(codes)))[0])
-
         new, edited = latent, given
         if (moves & ~self._whole).any():
+            field = DisplacementField(given, self.backbone.decode(latent)[0])
+            tried = [(latent, given)]
+
+            def measure(codes: Tensor) -> tuple[Tensor, Tensor]:
+                cloud = field.apply(self.backbone.decode(codes)[0])
+                tried.append((codes, cloud))
+                return self.measure(_halves(cloud)[0][None])
+
             new = self._steer(latent, before, values, moves, measure)
-            edited = align_to(given, field.apply(self.backbone.decode(new)[0]))
+            edited = align_to(given, next(cloud for code, cloud in tried if torch.equal(code, new)))
         if not parts.any():
             return new, edited, torch.arange(len(given)), 0
         whole = self._steer_decode(latent, before, values, mask)

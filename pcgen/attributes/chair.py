@@ -14,7 +14,6 @@ from torch import Tensor
 
 from pcgen.attributes.border import measure_clouds
 from pcgen.attributes.chair_parts import Cloud, back_width, find_arms, find_back, find_seat, seat_thickness
-from pcgen.attributes.robust import extents, solid
 from pcgen.attributes.uprights import uprights
 from pcgen.spec import AttributeSpec
 
@@ -72,35 +71,28 @@ def measure_chair(points: Tensor) -> tuple[Tensor, Tensor]:
 
 def _measure(clouds: Tensor) -> Tensor:
     """Attribute values ``[B, K]`` of clouds ``[B, N, 3]``, NaN or infinite where not measurable."""
-    used = solid(clouds)
-    low, high = extents(clouds, used)
-    size = high - low
-    box = ((clouds - low[:, None]) / size[:, None]).nan_to_num_(-1.0, -1.0, -1.0)
-    x, y, z = box.permute(2, 0, 1).contiguous().unbind()
-    cloud = Cloud(x, y, z, used, size)
+    cloud = Cloud.of(clouds)
     seat = find_seat(cloud)
     arms = find_arms(cloud, seat)
     back = find_back(cloud, seat, arms)
     thickness = seat_thickness(seat)
     legs, leg_thickness = uprights(cloud, seat.height - thickness.nan_to_num(_SHEET))
-    seated = {
-        "seat_height": seat.height,
-        "seat_thickness": thickness,
-        "leg_thickness": leg_thickness,
-        "armrests": arms.there.float(),
-        "legs": legs,
+    width, height, depth = cloud.size.unbind(dim=1)
+    backed = 1 - seat.height > _LEAST_BACK
+    usable = (cloud.size > 0).all(dim=1) & (back.straight | ~backed)
+    seated = usable & seat.height.isfinite()
+    leaning = seated & backed
+    columns = {
+        "width": (width / depth, usable),
+        "seat_height": (seat.height, seated),
+        "seat_thickness": (thickness, seated),
+        "leg_thickness": (leg_thickness, seated),
+        "armrests": (arms.there.float(), seated),
+        "legs": (legs, seated),
+        "back_height": ((1 - seat.height) * height / width, leaning),
+        "back_tilt": (back.tilt, leaning),
+        "back_width": (back_width(cloud, seat, arms, back), leaning),
+        "arm_height": (arms.height, leaning),
     }
-    leaning = {
-        "back_height": (1 - seat.height) * size[:, 1] / size[:, 0],
-        "back_tilt": back.tilt,
-        "back_width": back_width(cloud, seat, arms, back),
-        "arm_height": arms.height,
-    }
-    found = seat.height.isfinite()
-    backed = found & (1 - seat.height > _LEAST_BACK)
-    values = {"width": size[:, 0] / size[:, 2]}
-    values |= {name: value.where(found, torch.nan) for name, value in seated.items()}
-    values |= {name: value.where(backed, torch.nan) for name, value in leaning.items()}
-    stacked = torch.stack([values[spec.name] for spec in CHAIR_SPECS], dim=1)
-    usable = (size > 0).all(dim=1) & (back.straight | ~backed)
-    return stacked.where(usable[:, None], torch.nan)
+    values, known = zip(*(columns[spec.name] for spec in CHAIR_SPECS), strict=True)
+    return torch.stack(values, dim=1).where(torch.stack(known, dim=1), torch.nan)

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from pcgen.attributes.profile import Profile
-from pcgen.attributes.robust import few, masked_quantile, spread
+from pcgen.attributes.robust import extents, few, masked_quantile, solid, spread
 
 _SLICES, _LEVELS = 16, 64
 _MIDDLE = 0.2  # half width of the strip in which one sits, over the overall width
@@ -43,7 +43,18 @@ class Cloud(NamedTuple):
     y: Tensor
     z: Tensor
     used: Tensor
+    slice: Tensor  # which slice from front to back; the outer ones take what lies beyond
     size: Tensor  # [B, 3]
+
+    @classmethod
+    def of(cls, points: Tensor) -> Cloud:
+        """Of clouds ``[B, N, 3]``."""
+        used = solid(points)
+        low, high = extents(points, used)
+        size = high - low
+        box = ((points - low[:, None]) / size[:, None]).nan_to_num(-1.0, -1.0, -1.0)
+        x, y, z = box.unbind(dim=2)
+        return cls(x, y, z, used, (z * _SLICES).long().clamp(0, _SLICES - 1), size)
 
 
 class Seat(NamedTuple):
@@ -73,7 +84,7 @@ class Back(NamedTuple):
 def find_seat(cloud: Cloud) -> Seat:
     """The level that is on top in most slices of the middle strip, then the exact height of its surface."""
     strip = cloud.used & ((cloud.x - 0.5).abs() < _MIDDLE)
-    top, counts = _skyline(cloud.y, _slice(cloud), strip)
+    top, counts = _skyline(cloud.y, cloud.slice, strip)
     level = _commonest_level(top, counts)
     slices = (top - level[:, None]).abs() <= 2  # a deep seat that slopes spans several levels
     # The rim of a seat may be raised or rounded: only the middle half of its depth counts.
@@ -110,7 +121,7 @@ def find_arms(cloud: Cloud, seat: Seat) -> Arms:
     height, side = seat.height[:, None], cloud.x - 0.5
     beside = cloud.used & (side.abs() > _BESIDE)
     beside &= (cloud.y > height + _ABOVE) & (cloud.y < height + _BELOW * (1 - height))
-    place = _slice(cloud) + _SLICES * (side > 0)
+    place = cloud.slice + _SLICES * (side > 0)
     held, top = torch.zeros(2, len(side), 2 * _SLICES, device=side.device)
     held.scatter_add_(1, place, beside.float())
     top.scatter_reduce_(1, place, cloud.y.where(beside, 0), "amax")
@@ -135,13 +146,16 @@ def find_back(cloud: Cloud, seat: Seat, arms: Arms) -> Back:
     # A little inertia decides what two posts alone leave open: they are not bent.
     inertia = torch.diag(torch.tensor([1e-3, 1e-3, 1.0, 1e-3], device=x.device))
     for _ in range(4):
-        moments = torch.bmm(terms * points[:, None], terms.transpose(1, 2))
+        weight = points.float()
+        moments = torch.bmm(terms * weight[:, None], terms.mT)
         solution = torch.linalg.solve(moments[:, :4, :4] + inertia, moments[:, :4, 4])
         distance = (torch.bmm(solution[:, None], terms[:, :4])[:, 0] - cloud.z).abs()
-        typical = distance.where(points, 0).sum(dim=1) / points.sum(dim=1).clamp(min=1)
+        typical = (distance * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
         points = above & (distance < 2.5 * typical.clamp(0.02, 0.08)[:, None])
-    tilt = solution[:, 1].where(points.sum(dim=1) > 4 * few(x.shape[1]), torch.nan)
-    middle = x.where(points, 0).sum(dim=1) / points.sum(dim=1).clamp(min=1)
+    weight = points.float()
+    held = weight.sum(dim=1)
+    tilt = solution[:, 1].where(held > 4 * few(x.shape[1]), torch.nan)
+    middle = (x * weight).sum(dim=1) / held.clamp(min=1)
     turn = 2 * solution[:, 3] * cloud.size[:, 2] / cloud.size[:, 0]
     return Back(points, tilt, (turn.abs() < _TURNED) & (middle.abs() < _ASKEW))
 
@@ -151,11 +165,6 @@ def back_width(cloud: Cloud, seat: Seat, arms: Arms, back: Back) -> Tensor:
     clear = cloud.y > (seat.height + arms.clear * (1 - seat.height))[:, None]
     low, high = spread(cloud.x, back.points & clear, (~cloud.used).sum(dim=1) / 2)
     return high - low
-
-
-def _slice(cloud: Cloud) -> Tensor:
-    """Which slice from front to back each point lies in; the outer ones take what lies beyond."""
-    return (cloud.z * _SLICES).long().clamp(0, _SLICES - 1)
 
 
 def _skyline(y: Tensor, slices: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

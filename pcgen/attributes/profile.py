@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
+
+from pcgen.attributes.robust import histogram
 
 _BINS = 1024
 
@@ -16,6 +19,7 @@ class Profile(NamedTuple):
     """Cumulated counts of values in [0, 1]; within a bin values are taken to be spread evenly.
 
     Attributes:
+        counts: how many values lie in each bin, ``[B, bins]``.
         reach: how many values lie below each bin's edge, ``[B, bins + 1]``.
 
     Example:
@@ -25,14 +29,14 @@ class Profile(NamedTuple):
         (0.4, 0.4)
     """
 
+    counts: Tensor
     reach: Tensor
 
     @classmethod
     def of(cls, values: Tensor, mask: Tensor) -> Profile:
         """The profile of the used values ``[B, N]``; what lies outside [0, 1] counts at its ends."""
-        index = (values * _BINS).long().clamp(0, _BINS - 1) + 1
-        counts = torch.zeros(len(values), _BINS + 1, device=values.device).scatter_add_(1, index, mask.float())
-        return cls(counts.cumsum(dim=1))
+        counts = histogram(values, mask, _BINS)
+        return cls(counts, pad(counts.cumsum(dim=1), (1, 0)))
 
     def held(self, low: Tensor, high: Tensor) -> Tensor:
         """How many values lie between two limits ``[B]`` or ``[B, L]``."""
@@ -40,23 +44,20 @@ class Profile(NamedTuple):
 
     def quantile(self, low: Tensor, high: Tensor, q: float) -> Tensor:
         """The q-quantile ``[B]`` of the values between two limits ``[B]``; the middle of them if there is none."""
-        first, last = self._below(low), self._below(high)
+        first, last = self._below(torch.stack([low, high], dim=1)).unbind(dim=1)
         wanted = (first + q * (last - first))[:, None]
-        bin_ = (self.reach[:, 1:] < wanted).sum(dim=1, keepdim=True).clamp(max=_BINS - 1)
-        start = self.reach.gather(1, bin_)
-        held = self.reach.gather(1, bin_ + 1) - start
+        bin_ = torch.searchsorted(self.reach, wanted).clamp(1, _BINS) - 1
+        start, held = self.reach.gather(1, bin_), self.counts.gather(1, bin_)
         found = (bin_ + (wanted - start) / held)[:, 0] / _BINS
         return found.where(last > first, (low + high) / 2)
 
     def mean(self, low: Tensor, high: Tensor) -> Tensor:
         """The mean ``[B]`` of the values between two limits ``[B]``; NaN if there is none."""
-        counts = self.reach.diff(dim=1)
-        centre = (torch.arange(_BINS, device=counts.device) + 0.5) / _BINS
-        inside = counts * ((centre > low[:, None]) & (centre < high[:, None]))
+        centre = (torch.arange(_BINS, device=low.device) + 0.5) / _BINS
+        inside = self.counts * ((centre > low[:, None]) & (centre < high[:, None]))
         return (inside * centre).sum(dim=1) / inside.sum(dim=1)
 
     def _below(self, value: Tensor) -> Tensor:
         place = (value.view(len(value), -1) * _BINS).nan_to_num(0.0).clamp(0, _BINS)
         bin_ = place.long().clamp(max=_BINS - 1)
-        start = self.reach.gather(1, bin_)
-        return (start + (self.reach.gather(1, bin_ + 1) - start) * (place - bin_)).view_as(value)
+        return (self.reach.gather(1, bin_) + self.counts.gather(1, bin_) * (place - bin_)).view_as(value)

@@ -36,21 +36,20 @@ def solid(points: Tensor) -> Tensor:
         ``[B, N]`` bool.
     """
     batch, count, _ = points.shape
-    finite = points.isfinite().all(dim=-1)
-    low, high = (ends[..., -1] for ends in _ends(points, finite, max(1, int(_STRAY_SHARE * count))))
+    finite = points.abs().amax(dim=-1) < torch.inf
+    axes, used, rank = points.mT, finite[:, None], max(1, int(_STRAY_SHARE * count))
+    low = axes.where(used, torch.inf).kthvalue(rank)[0]
+    high = axes.where(used, -torch.inf).kthvalue(count + 1 - rank)[0]
     cell = 1.3 * (high - low).amax(dim=1) / _CELLS
     centre = (low + high) / 2
     place = ((points - centre[:, None]) / cell[:, None, None] + _CELLS / 2).nan_to_num(0.0, 0.0, 0.0)
     x, y, z = place.clamp(0, _CELLS - 1).long().unbind(dim=-1)
     index = (x * _CELLS + y) * _CELLS + z
-    counts = points.new_zeros(batch, _CELLS**3, dtype=torch.float32).scatter_add_(1, index, finite.float())
-    company = counts.view(batch, _CELLS, _CELLS, _CELLS)
-    for axis in (1, 2, 3):  # a 3 x 3 x 3 box, one axis after the other
-        alone, inner = company, _CELLS - 1
-        company = alone.clone()
-        company.narrow(axis, 1, inner).add_(alone.narrow(axis, 0, inner))
-        company.narrow(axis, 0, inner).add_(alone.narrow(axis, 1, inner))
-    return finite & (company.view(batch, -1).gather(1, index) > min(few(count), _COMPANY) + 0.5)
+    counts = points.new_zeros(batch, _CELLS**3).scatter_add_(1, index, finite.to(points))
+    near = torch.ones(_CELLS, _CELLS, device=points.device).tril(1).triu(-1).to(points)  # sums over neighbours
+    along_x = (near @ counts.view(batch, _CELLS, -1)).view(batch, _CELLS, _CELLS, _CELLS)
+    company = (near @ along_x @ near).view(batch, -1)  # in boxes of 3 x 3 x 3 cells
+    return finite & (company.gather(1, index) > min(few(count), _COMPANY) + 0.5)
 
 
 def extents(points: Tensor, mask: Tensor, strays: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -71,18 +70,13 @@ def extents(points: Tensor, mask: Tensor, strays: Tensor | None = None) -> tuple
     least = few(points.shape[1])
     most = min(_MOST_PASSED * least, points.shape[1] // 2)
     strays = (~mask).sum(dim=1) if strays is None else strays
-    k = (least + (_NEAR * strays).long()).clamp(max=most)[:, None, None].expand(-1, points.shape[2], -1)
-    low, high = _ends(points, mask, 2 * most)
-    near_low, near_high, far_low, far_high = (e.gather(2, i - 1)[..., 0] for i in (k, 2 * k) for e in (low, high))
-    return near_low - _BEYOND * (far_low - near_low), near_high + _BEYOND * (near_high - far_high)
-
-
-def _ends(points: Tensor, mask: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k lowest and the k highest used coordinates on each axis, outermost first, ``[B, 3, k]`` each."""
-    axes, used = points.transpose(1, 2), mask[:, None]
-    high = axes.where(used, -torch.inf).topk(k, dim=2)[0]
-    low = axes.where(used, torch.inf).topk(k, dim=2, largest=False)[0]
-    return low, high
+    k = (least + (_NEAR * strays).long()).clamp(max=most)
+    axes = torch.cat([-points.mT, points.mT], dim=1)  # whose largest are outermost
+    ends = axes.where(mask[:, None], -torch.inf).topk(2 * most, dim=2)[0]
+    ranks = torch.stack([k, 2 * k], dim=1)[:, None] - 1
+    near, far = ends.gather(2, ranks.expand(-1, ends.shape[1], -1)).unbind(dim=2)
+    low, high = (near + _BEYOND * (near - far)).chunk(2, dim=1)
+    return -low, high
 
 
 def masked_quantile(values: Tensor, mask: Tensor, q: float) -> Tensor:

@@ -41,61 +41,55 @@ def uprights(cloud: Cloud, top: Tensor) -> tuple[Tensor, Tensor]:
     slab = cloud.used & (share > _LOW) & (share < _HIGH)
     sparse = slab.sum(dim=1, keepdim=True) < _SPARSE
     slab |= sparse & cloud.used & (share > _LOW) & (share < _HIGHER)
-    cells = (torch.stack([cloud.x, cloud.z], dim=-1) * _CELLS).long().clamp(0, _CELLS - 1)
-    piece = components(cells, slab, _CELLS)
+    plan = torch.stack([cloud.x, cloud.z], dim=1)  # as seen from above
+    piece = components((plan.mT * _CELLS).long().clamp(0, _CELLS - 1), slab, _CELLS)
     held = group_sum(slab.float(), piece, _CELLS**2)
-    least = (_LEAST_SHARE * held.amax(dim=1, keepdim=True)).clamp(min=max(2, few(slab.shape[1]) // 2))
-    real = held >= least
-    kept = slab & real.gather(1, piece.clamp(min=0))
+    # One more than there may be, so that too many are noticed.
+    held, number = held.topk(_MOST + 1, dim=1)
+    real = held >= (_LEAST_SHARE * held[:, :1]).clamp(min=max(2, few(slab.shape[1]) // 2))
+    member = ((piece[:, None] == number[..., None]) & real[..., None]).float()
     count = real.sum(dim=1).float()
-    body = _is_body(cloud, slab)
-    centre = group_sum(cloud.x, piece, _CELLS**2) / held
-    aside = (centre.where(real, 0).sum(dim=1) / count - 0.5).abs()
-    certain = (kept.sum(dim=1) > _MOSTLY * slab.sum(dim=1)) & (count <= _MOST) & (aside < _ASIDE)
-    count = torch.where(body, 0, count.where(certain, torch.nan))
+    centre = (member @ cloud.x[..., None])[..., 0] / held.clamp(min=1)
+    aside = (centre.sum(dim=1) / count - 0.5).abs()
+    most = member.sum(dim=(1, 2)) > _MOSTLY * slab.sum(dim=1)
+    certain = most & (count <= _MOST) & (aside < _ASIDE)
+    count = torch.where(_is_body(plan, slab), 0, count.where(certain, torch.nan))
 
-    piece = piece.where(kept, -1)
-    for last in (False, True):
-        offset, square = _offsets(cloud, share, piece)
-        if not last:
-            piece = piece.where(offset < _OUTLYING**2 * square[:, None], -1)
-    width = 2 * square.sqrt()
+    metric = plan * (cloud.size[:, ::2] / cloud.size[:, 1:2])[..., None]
+    offset, square = _offsets(metric, share, member)
+    member = member * (offset < _OUTLYING**2 * square[:, None])[:, None]
+    width = 2 * _offsets(metric, share, member)[1].sqrt()
     return count, width.where((count > 0) & (width < _WIDEST), torch.nan)
 
 
-def _is_body(cloud: Cloud, slab: Tensor) -> Tensor:
+def _is_body(plan: Tensor, slab: Tensor) -> Tensor:
     """Whether there are points in the middles of all sides ``[B]``, as of a solid, not only in corners or a column."""
-    count = slab.sum(dim=1).clamp(min=1)
-    middles = []
-    for axis in (cloud.x, cloud.z):
-        offset = axis - (axis.where(slab, 0).sum(dim=1) / count)[:, None]
-        square = offset.square()
-        variance = square.where(slab, 0).sum(dim=1) / count
-        middles.append(square < _MIDDLE**2 * variance[:, None])
-        if axis is cloud.x:
-            wide = variance > _WIDE**2
-    across, along = ((slab & here & ~there).sum(dim=1) for here, there in (middles, middles[::-1]))
-    return wide & (torch.minimum(across, along) > (_WALL * count).clamp(min=1))
+    used = slab.float()[..., None]
+    count = used.sum(dim=1, keepdim=True).clamp(min=1)
+    square = (plan - plan @ used / count).square()
+    variance = square @ used / count  # [B, 2, 1]
+    x, z = (square < _MIDDLE**2 * variance).unbind(dim=1)
+    across, along = ((slab & here & ~there).sum(dim=1) for here, there in ((x, z), (z, x)))
+    return (variance[:, 0, 0] > _WIDE**2) & (torch.minimum(across, along) > (_WALL * count[:, 0, 0]).clamp(min=1))
 
 
-def _offsets(cloud: Cloud, along: Tensor, piece: Tensor) -> tuple[Tensor, Tensor]:
+def _offsets(plan: Tensor, along: Tensor, member: Tensor) -> tuple[Tensor, Tensor]:
     """Square distances of points from the axes of their pieces, straight lines that may lean.
+
+    Args:
+        plan: where points are as seen from above, ``[B, 2, N]``.
+        along: how high they are, ``[B, N]``.
+        member: which points each piece has, ``[B, P, N]``, 0 or 1.
 
     Returns:
         Each point's ``[B, N]`` and their mean ``[B]``. The mean is unbiased however few the points are: a line fitted
         to n of them leaves n - 2 degrees of freedom.
     """
-
-    def total(values: Tensor) -> Tensor:
-        return group_sum(values, piece, _CELLS**2)
-
-    place, used = piece.clamp(min=0), piece >= 0
-    number = total(torch.ones_like(along))
-    n = number.clamp(min=1)
-    offset = along - (total(along) / n).gather(1, place)
-    inertia = total(offset * offset).clamp(min=1e-9)
-    squares = torch.zeros_like(along)
-    for axis, extent in ((cloud.x, cloud.size[:, 0]), (cloud.z, cloud.size[:, 2])):
-        rest = (axis - (total(axis) / n).gather(1, place)) * (extent / cloud.size[:, 1])[:, None]
-        squares += (rest - (total(rest * offset) / inertia).gather(1, place) * offset).square()
-    return squares, (squares * used).sum(dim=1) / (number - 2).clamp(min=0).sum(dim=1)
+    place = torch.cat([along[:, None], plan], dim=1)
+    number = member.sum(dim=2)
+    offset = place - place @ member.mT / number.clamp(min=1)[:, None] @ member
+    rise = offset[:, :1]
+    moments = (rise * offset) @ member.mT
+    slope = moments[:, 1:] / moments[:, :1].clamp(min=1e-9)
+    squares = (offset[:, 1:] - slope @ member * rise).square().sum(dim=1)
+    return squares, (squares * member.sum(dim=1)).sum(dim=1) / (number - 2).clamp(min=0).sum(dim=1)

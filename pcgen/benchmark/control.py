@@ -168,7 +168,7 @@ def _errors(after: Tensor, problem: Problem) -> Tensor:
 
 
 def _leakage(change: Tensor, problem: Problem) -> Tensor:
-    """Mean change of the other continuous attributes in standard deviations ``[K, n]``, of all changes ``[K, n, K]``."""
+    """Mean change of the other continuous attributes in standard deviations ``[K, n]``, of changes ``[K, n, K]``."""
     change = change.abs() / problem.deviation
     for k, spec in enumerate(problem.specs):
         change[k, :, k] = torch.nan
@@ -232,7 +232,8 @@ def _matched_leakage(after: dict[str, Tensor], problem: Problem) -> dict[str, fl
     """Leakage with the loop, on the requests that every method but the controls hit."""
     hits = [_errors(one, problem) <= HIT for method, one in after.items() if method not in CONTROLS]
     everybody = torch.stack(hits).all(0) if hits else torch.zeros_like(problem.requests, dtype=torch.bool)
-    return {method: _leakage(one - problem.before, problem)[everybody].nanmean().item() for method, one in after.items()}
+    leaks = {method: _leakage(one - problem.before, problem) for method, one in after.items()}
+    return {method: leak[everybody].nanmean().item() for method, leak in leaks.items()}
 
 
 def _milliseconds(plugin: Plugin, problem: Problem, batch: int) -> float:
@@ -287,8 +288,8 @@ def to_markdown(document: dict[str, Any], command: str) -> str:
     lines += [
         "## The floor of the leakage",
         "",
-        "What the scorer calls a leak where nothing leaks, by the attribute that is changed: the same decode measured on",
-        "the points before and after; and a shape and its counterfactual as the generator draws them, on as many points.",
+        "What the scorer calls a leak where nothing leaks, by the attribute that is changed: the same decode measured",
+        "twice, on the points before and after; a shape and its counterfactual as generated, on as many points.",
         "",
     ]
     columns = [*document["attributes"], "continuous"]

@@ -48,8 +48,8 @@ class Problem:
     spread: Tensor  # [K] interdecile range of the test shapes' values
     deviation: Tensor  # [K] their standard deviation
     retest: Tensor  # [K] mean difference between two measurements of the same decodes, over the spread
-    unedited: Tensor  # [K, n, K] change that the scorer sees where nothing was edited: fresh points of the same decode
-    true_change: Tensor  # [K, n, K] change that it sees between a shape and its counterfactual, as the generator draws them
+    unedited: Tensor  # [K, n, K] change that the scorer sees where nothing was edited, on fresh points
+    true_change: Tensor  # [K, n, K] change that it sees between a shape and its counterfactual as generated
 
 
 def training_codes(backbone: Backbone, specs: list[AttributeSpec], count: int, correlation: float) -> TrainingCodes:

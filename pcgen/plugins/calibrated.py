@@ -48,7 +48,9 @@ class Calibrated(Plugin):
         self.said = self.heard = self.mean = self.deviation = self.floor = torch.empty(0)
         self.joint: JointValues | None = None
         self.errors: dict[str, Tensor] = {}
-        self._floors: dict[tuple[bool, ...], Tensor] = {}  # found when first asked for: they take some milliseconds
+        # Found when first asked for: they take some milliseconds.
+        self._floors: dict[tuple[bool, ...], Tensor] = {}
+        self._bounds: dict[tuple[str, float], Tensor] = {}
 
     def fit(
         self,
@@ -137,6 +139,7 @@ class Calibrated(Plugin):
 
         NaN where an attribute was not requested.
         """
+        self._bounds = {}
         self.errors[population] = errors.abs().view(len(errors), -1, len(self.specs))
 
     def bound(self, population: str, level: float = 0.9) -> Tensor:
@@ -149,8 +152,10 @@ class Calibrated(Plugin):
             raise InputError(f"level must be between 0 and 1, got {level}")
         if population not in self.errors:
             raise unknown_name("calibrated population", population, self.errors)
-        errors = self.errors[population]
-        return torch.tensor([conformal_quantile(errors[..., k], level) for k in range(len(self.specs))])
+        if (population, level) not in self._bounds:
+            columns = self.errors[population].unbind(dim=-1)
+            self._bounds[population, level] = torch.tensor([conformal_quantile(column, level) for column in columns])
+        return self._bounds[population, level]
 
     def doubts(self, latents: Tensor, values: Tensor) -> list[str | None]:
         """Why each code ``[B, D]`` with wanted values ``[B, K]`` (NaN: any) is outside the training shapes, or None."""
