@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from pcgen.attributes.border import measure_clouds
-from pcgen.attributes.robust import extents, few, histogram, masked_quantile, solid, spread
+from pcgen.attributes.robust import Ranked, extents, few, histogram, masked_quantile, solid, spread
 from pcgen.spec import AttributeSpec
 
 AIRPLANE_SPECS = (
@@ -132,20 +132,27 @@ def _wing(frame: _Frame) -> _Wing:
     share = frame.side / frame.half[:, None]
     strip = ((share - _INNER) / (_OUTER - _INNER) * _STRIPS).nan_to_num(0.0).floor().long()
     wing = frame.used & (strip >= 0) & (strip < _STRIPS) & (frame.z < _WING_END)
-    rows = []
-    for number in range(_STRIPS):
-        mask = wing & (strip == number)
-        count = mask.sum(dim=1)
-        first = frame.z.where(mask, torch.inf).amin(dim=1)
-        last = frame.z.where(mask, -torch.inf).amax(dim=1)
-        beyond = (last - first) / (count - 1).clamp(min=1)  # what lies between an edge and its outermost point
-        middle = masked_quantile(frame.y, mask, 0.5)
-        rows.append(torch.stack([first - beyond, last + beyond, middle, (count > 3).float()]))
-    first, last, middle, seen = torch.stack(rows, dim=-1).nan_to_num(0.0, 0.0, 0.0)
+    inside = wing[:, None] & (strip[:, None] == torch.arange(_STRIPS, device=share.device)[:, None])
+    count = inside.sum(dim=2)
+    z = frame.z[:, None].expand_as(inside)
+    first, last = z.where(inside, torch.inf).amin(dim=2), z.where(inside, -torch.inf).amax(dim=2)
+    beyond = (last - first) / (count - 1).clamp(min=1)  # what lies between an edge and its outermost point
+    seen = (count > 3).float()
+    middle = _medians(frame.y, strip.where(wing, _STRIPS), count)
+    first, last, middle = (a.nan_to_num(0.0, 0.0, 0.0) for a in (first - beyond, last + beyond, middle))
     places = _INNER + (torch.arange(_STRIPS, device=share.device) + 0.5) / _STRIPS * (_OUTER - _INNER)
     along = places * frame.half[:, None]
     back = _line(along, -last, seen)
     return _Wing(_line(along, first, seen), (-back[0], -back[1]), _line(along, middle, seen))
+
+
+def _medians(values: Tensor, strip: Tensor, count: Tensor) -> Tensor:
+    """Median value of each strip ``[B, S]``, of values in strips ``[B, N]`` that hold so many ``[B, S]``; inf of none."""
+    order = values.argsort(dim=1)
+    strip, place = strip.gather(1, order).sort(dim=1, stable=True)  # strip after strip, in each its values in order
+    ranked = Ranked(values.gather(1, order).gather(1, place)[:, None].expand(-1, count.shape[1], -1))
+    last = count.cumsum(dim=1)
+    return ranked.at(last - count, last, 0.5)
 
 
 def _line(along: Tensor, values: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:

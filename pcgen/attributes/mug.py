@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pcgen.attributes.border import measure_clouds
-from pcgen.attributes.robust import extents, few, masked_quantile, solid, spread
+from pcgen.attributes.robust import Ranked, extents, few, masked_quantile, solid, spread
 from pcgen.spec import AttributeSpec
 
 MUG_SPECS = (
@@ -75,16 +75,17 @@ def _measure(clouds: Tensor) -> Tensor:
 
     beside = used & (z.abs() > _BESIDE * x.abs())
     # Half of the wall's points lie on either face.
-    faces = []
-    for level in _SLABS:
-        slab = beside & ((y - level).abs() < _HALF_SLAB)
-        middle = masked_quantile(distance, slab & (distance > 0.5 * masked_quantile(distance, slab, 0.9)[:, None]), 0.5)
-        outer = masked_quantile(distance, slab & (distance >= middle[:, None]), 0.5)
-        inner = masked_quantile(distance, slab & (distance < middle[:, None]) & (distance > 0.6 * middle[:, None]), 0.5)
-        faces.append((outer, inner))
-    radius, taper, bulge = _profile([outer for outer, _ in faces])
+    slab = torch.stack([beside & ((y - level).abs() < _HALF_SLAB) for level in _SLABS])  # [slabs, B, N]
+    wall = Ranked.of(distance.expand_as(slab), slab)
+    count = slab.sum(dim=2)
+    inside = wall.below(0.5 * wall.at(torch.zeros_like(count), count, 0.9), inclusive=True)  # the floor, and handles
+    middle = wall.at(inside, count, 0.5)
+    half = wall.below(middle)
+    outer = wall.at(half, count, 0.5)
+    inner = wall.at(wall.below(0.6 * middle, inclusive=True), half, 0.5)
+    radius, taper, bulge = _profile(outer)
     width = 2 * radius
-    wall = torch.stack([outer - inner for outer, inner in faces[1:]]).mean(dim=0)
+    thickness = (outer - inner)[1:].mean(dim=0)
 
     line = radius[:, None] * (taper[:, None] + (1 - taper)[:, None] * y)
     surface = line * (1 + bulge[:, None] * torch.sin(math.pi * y.clamp(0, 1)))
@@ -104,7 +105,7 @@ def _measure(clouds: Tensor) -> Tensor:
         width,
         taper,
         bulge,
-        wall / width,
+        thickness / width,
         floor,
         handles,
         (highest - lowest).where(held, torch.nan),
@@ -116,8 +117,8 @@ def _measure(clouds: Tensor) -> Tensor:
     return torch.stack(columns, dim=1).where((hollow & (height > 0))[:, None], torch.nan)
 
 
-def _profile(outer: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-    """Radius of the rim, taper and bulge ``[B]`` of the sides that have the given radii at the three slabs.
+def _profile(outer: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Radius of the rim, taper and bulge ``[B]`` of the sides that have the given radii ``[3, B]`` at the three slabs.
 
     The sides are a straight line times ``1 + bulge sin(π y)``; given the bulge the line follows from two slabs, and
     given the line the bulge from the third.

@@ -6,7 +6,9 @@ may be somewhere by chance. It grows with the cloud, so that a denser sampling i
 
 from __future__ import annotations
 
-__all__ = ["extents", "few", "histogram", "masked_quantile", "solid", "spread"]
+__all__ = ["Ranked", "extents", "few", "histogram", "masked_quantile", "solid", "spread"]
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -37,19 +39,20 @@ def solid(points: Tensor) -> Tensor:
     """
     batch, count, _ = points.shape
     finite = points.abs().amax(dim=-1) < torch.inf
-    axes, used, rank = points.mT, finite[:, None], max(1, int(_STRAY_SHARE * count))
-    low = axes.where(used, torch.inf).kthvalue(rank)[0]
-    high = axes.where(used, -torch.inf).kthvalue(count + 1 - rank)[0]
+    low, high = _corners(_outermost(points, finite, max(1, int(_STRAY_SHARE * count)))[..., -1])
     cell = 1.3 * (high - low).amax(dim=1) / _CELLS
     centre = (low + high) / 2
     place = ((points - centre[:, None]) / cell[:, None, None] + _CELLS / 2).nan_to_num(0.0, 0.0, 0.0)
     x, y, z = place.clamp(0, _CELLS - 1).long().unbind(dim=-1)
     index = (x * _CELLS + y) * _CELLS + z
-    counts = points.new_zeros(batch, _CELLS**3).scatter_add_(1, index, finite.to(points))
-    near = torch.ones(_CELLS, _CELLS, device=points.device).tril(1).triu(-1).to(points)  # sums over neighbours
-    along_x = (near @ counts.view(batch, _CELLS, -1)).view(batch, _CELLS, _CELLS, _CELLS)
-    company = (near @ along_x @ near).view(batch, -1)  # in boxes of 3 x 3 x 3 cells
-    return finite & (company.gather(1, index) > min(few(count), _COMPANY) + 0.5)
+    company = points.new_zeros(batch, _CELLS**3, dtype=torch.float32).scatter_add_(1, index, finite.float())
+    company = company.view(batch, _CELLS, _CELLS, _CELLS)
+    for axis in (1, 2, 3):  # a 3 x 3 x 3 box, one axis after the other
+        alone, inner = company, _CELLS - 1
+        company = alone.clone()
+        company.narrow(axis, 1, inner).add_(alone.narrow(axis, 0, inner))
+        company.narrow(axis, 0, inner).add_(alone.narrow(axis, 1, inner))
+    return finite & (company.view(batch, -1).gather(1, index) > min(few(count), _COMPANY) + 0.5)
 
 
 def extents(points: Tensor, mask: Tensor, strays: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -71,32 +74,71 @@ def extents(points: Tensor, mask: Tensor, strays: Tensor | None = None) -> tuple
     most = min(_MOST_PASSED * least, points.shape[1] // 2)
     strays = (~mask).sum(dim=1) if strays is None else strays
     k = (least + (_NEAR * strays).long()).clamp(max=most)
-    axes = torch.cat([-points.mT, points.mT], dim=1)  # whose largest are outermost
-    ends = axes.where(mask[:, None], -torch.inf).topk(2 * most, dim=2)[0]
+    ends = _outermost(points, mask, 2 * most)
     ranks = torch.stack([k, 2 * k], dim=1)[:, None] - 1
     near, far = ends.gather(2, ranks.expand(-1, ends.shape[1], -1)).unbind(dim=2)
-    low, high = (near + _BEYOND * (near - far)).chunk(2, dim=1)
+    return _corners(near + _BEYOND * (near - far))
+
+
+def _outermost(points: Tensor, mask: Tensor, k: int) -> Tensor:
+    """The k outermost used coordinates at either end of each axis ``[B, 2 D, k]``; those of the lower ends negated."""
+    axes = torch.cat([-points.mT, points.mT], dim=1)
+    return axes.where(mask[:, None], -torch.inf).topk(k, dim=2)[0]
+
+
+def _corners(ends: Tensor) -> tuple[Tensor, Tensor]:
+    """Lowest and highest corner, ``[B, D]`` each, of one coordinate for every end ``[B, 2 D]``."""
+    low, high = ends.chunk(2, dim=1)
     return -low, high
+
+
+class Ranked(NamedTuple):
+    """Used values in order: quantiles of those between any limits cost no further sort.
+
+    Attributes:
+        values: ``[..., N]`` ascending, inf after the last used one.
+
+    Example:
+        >>> ranked = Ranked.of(torch.tensor([3.0, 1.0, 9.0, 2.0]), torch.tensor([True, True, False, True]))
+        >>> ranked.values, ranked.below(torch.tensor(3.0)), ranked.at(torch.tensor(1), torch.tensor(3), 1.0)
+        (tensor([1., 2., 3., inf]), tensor(2), tensor(3.))
+    """
+
+    values: Tensor
+
+    @classmethod
+    def of(cls, values: Tensor, mask: Tensor) -> Ranked:
+        """The values ``[..., N]`` where the mask is True."""
+        return cls(values.where(mask, torch.inf).sort(dim=-1)[0])
+
+    def below(self, limit: Tensor, *, inclusive: bool = False) -> Tensor:
+        """How many values are smaller than a limit ``[...]``, or as small."""
+        return torch.searchsorted(self.values, limit[..., None].contiguous(), right=inclusive)[..., 0]
+
+    def at(self, first: Tensor, last: Tensor, q: float) -> Tensor:
+        """The q-quantile (nearest rank) of the values ranked from ``first`` to before ``last``; inf of none."""
+        rank = first + ((last - first - 1).clamp(min=0) * q).round().long()
+        found = self.values.gather(-1, rank.clamp(max=self.values.shape[-1] - 1)[..., None])[..., 0]
+        return found.where(last > first, torch.inf)
 
 
 def masked_quantile(values: Tensor, mask: Tensor, q: float) -> Tensor:
     """The q-quantile (nearest rank) of each row's used values; inf where a row has none.
 
     Args:
-        values: ``[B, N]``.
-        mask: which to use, ``[B, N]``.
+        values: ``[..., N]``.
+        mask: which to use, ``[..., N]``.
         q: between 0 and 1.
 
     Returns:
-        ``[B]``.
+        ``[...]``.
 
     Example:
         >>> masked_quantile(torch.tensor([[3.0, 1.0, 9.0, 2.0]]), torch.tensor([[True, True, False, True]]), 0.5)
         tensor([2.])
     """
-    ranked = values.where(mask, torch.inf).sort(dim=1)[0]
-    rank = ((mask.sum(dim=1) - 1).clamp(min=0) * q).round().long()
-    return ranked.gather(1, rank[:, None])[:, 0]
+    count = mask.sum(dim=-1)
+    return Ranked.of(values, mask).at(torch.zeros_like(count), count, q)
 
 
 def spread(values: Tensor, mask: Tensor, strays: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,7 @@ from torch.nn.functional import avg_pool1d, max_pool1d, max_pool2d
 
 from pcgen.attributes.border import measure_clouds
 from pcgen.attributes.components import centred, components, group_sum
-from pcgen.attributes.robust import extents, few, histogram, masked_quantile, solid
+from pcgen.attributes.robust import Ranked, extents, few, histogram, solid
 from pcgen.spec import AttributeSpec
 
 TABLE_SPECS = (
@@ -118,7 +118,8 @@ def _top(frame: _Frame) -> tuple[Tensor, Tensor, Tensor]:
     high = number >= _LEVELS // 2
     heavy = high & (mass > _FACE * (mass * high).amax(dim=1, keepdim=True))
     upper = torch.where(heavy, number, -1).amax(dim=1)
-    top = _face_height(y, used, (upper + 0.5) / _LEVELS)
+    ranked, count = Ranked.of(y, used), used.sum(dim=1)
+    top = _face_height(ranked, count, (upper + 0.5) / _LEVELS)
     upper_face = used & ((y - top[:, None]).abs() < _THINNEST / 2)
     # Counted downwards from just below the upper face, so that no level's edge falls on a face of a thin top.
     drop = top[:, None] - _THINNEST - y
@@ -128,14 +129,17 @@ def _top(frame: _Frame) -> tuple[Tensor, Tensor, Tensor]:
         dim=1
     )
     guess = top - _THINNEST - (first + 1) / _LEVELS
-    underside = _face_height(y, used & (drop >= 0), guess).where(first < _LEVELS, torch.inf)
+    under = ranked.below(top - _THINNEST, inclusive=True)
+    underside = _face_height(ranked, under, guess).where(first < _LEVELS, torch.inf)
     return top, underside, upper_face
 
 
-def _face_height(y: Tensor, used: Tensor, guess: Tensor) -> Tensor:
-    """The exact height ``[B]`` of the face nearest to a guessed one."""
-    height = masked_quantile(y, used & ((y - guess[:, None]).abs() < 1.5 / _LEVELS), 0.5)
-    return masked_quantile(y, used & ((y - height[:, None]).abs() < 0.5 / _LEVELS), 0.5)
+def _face_height(ranked: Ranked, count: Tensor, height: Tensor) -> Tensor:
+    """The exact height ``[B]`` of the face nearest to a guessed one, among the ``count`` lowest of ranked heights."""
+    for reach in (1.5 / _LEVELS, 0.5 / _LEVELS):
+        first, last = ranked.below(height - reach, inclusive=True), ranked.below(height + reach)
+        height = ranked.at(first, torch.minimum(last, count), 0.5)
+    return height
 
 
 def _is_round(frame: _Frame, underside: Tensor) -> Tensor:
@@ -179,14 +183,14 @@ def _count(supports: Tensor, frame: _Frame) -> Tensor:
 
 def _thickness(supports: Tensor, frame: _Frame) -> Tensor:
     """Thinner side of the supports ``[B]`` over the width, from the points halfway up."""
-    enough = (supports >= 0).sum(dim=1) >= 2 * few(frame.y.shape[1])
+    count = (supports >= 0).sum(dim=1)
     sides = []
     for axis, place in ((0, frame.x), (2, frame.z)):
         metric = place * frame.size[:, axis, None] / (2 * frame.size[:, :1])
-        offset = centred(metric, frame.y, supports, _GRID**2)
-        first, last = (masked_quantile(offset, supports >= 0, q) for q in (0.08, 0.92))
+        offset = Ranked.of(centred(metric, frame.y, supports, _GRID**2), supports >= 0)
+        first, last = (offset.at(torch.zeros_like(count), count, q) for q in (0.08, 0.92))
         sides.append(last - first)
-    return torch.minimum(*sides).where(enough, torch.nan)
+    return torch.minimum(*sides).where(count >= 2 * few(frame.y.shape[1]), torch.nan)
 
 
 def _stance(frame: _Frame) -> Tensor:
