@@ -183,9 +183,9 @@ class Generator:
 
         kept = source >= 0
         moved = (edited - given[source]).norm(dim=1)
-        moved[~kept] = nearest(edited[~kept], given).dist2.sqrt()
         steered, after = self.measure(torch.stack(_halves(edited)))[0].chunk(2)
         if not kept.all():
+            moved[~kept] = nearest(edited[~kept], given).dist2.sqrt()
             after, _ = self.measure(edited[None])
         spread = self._spread((before - reported).abs() + (steered - values).abs())
         doubt = self._doubt(new, before, values, mask, len(given))

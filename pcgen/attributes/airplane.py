@@ -147,7 +147,7 @@ def _wing(frame: _Frame) -> _Wing:
 
 
 def _medians(values: Tensor, strip: Tensor, count: Tensor) -> Tensor:
-    """Median value of each strip ``[B, S]``, of values in strips ``[B, N]`` that hold so many ``[B, S]``; inf of none."""
+    """Medians ``[B, S]`` of values ``[B, N]`` in strips ``[B, N]`` that hold so many, ``[B, S]``; inf of none."""
     order = values.argsort(dim=1)
     strip, place = strip.gather(1, order).sort(dim=1, stable=True)  # strip after strip, in each its values in order
     ranked = Ranked(values.gather(1, order).gather(1, place)[:, None].expand(-1, count.shape[1], -1))

@@ -164,8 +164,7 @@ class Calibrated(Plugin):
         known = ~values.isnan()
         density = self.joint.log_prob((values - self.mean) / self.deviation, known)
         # Densities compare only over the same attributes: each set of known ones has a floor of its own.
-        masks, which = known.unique(dim=0, return_inverse=True)
-        rare = torch.stack([self._rarest(mask) for mask in masks])[which] > density
+        rare = torch.stack([self._rarest(mask) for mask in known]) > density
         unlikely = self.inner.log_prob(latents) < self.floor
         reasons: list[str | None] = []
         for row in range(len(latents)):
