@@ -41,13 +41,14 @@ class Emulator:
         pickle.dump(message, self._process.stdin)
         self._process.stdin.flush()
 
-    def call(self, library: Path, operator: str, *arguments: Any, runs: Any = RUNS) -> Any:
-        """The operator's results, the same to the bit in all runs.
+    def call(self, library: Path, operator: str, *arguments: Any, runs: Any = RUNS, limit: int = 600) -> Any:
+        """The operator's results, the same to the bit in all runs, which may take ``limit`` seconds.
 
         Raises:
-            EmulationError: undefined behaviour, or runs that differ.
+            EmulationError: undefined behaviour, runs that differ, or no end.
         """
-        self._send({"library": str(library), "operator": operator, "arguments": arguments, "runs": list(runs)})
+        request = {"library": str(library), "operator": operator, "arguments": arguments, "runs": list(runs)}
+        self._send(request | {"limit": limit})
         assert self._process.stdout
         answer = pickle.load(self._process.stdout)
         if isinstance(answer, str):

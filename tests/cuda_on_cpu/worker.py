@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import pickle
+import signal
 import sys
 import tempfile
 from typing import Any
@@ -31,13 +32,15 @@ def main() -> None:
 
 
 def in_child(request: dict[str, Any]) -> Any:
-    """The answer of a forked child, or what it said on stderr when it died."""
+    """The answer of a forked child, or what it said on stderr when it died, or that it took more than the limit."""
+    limit = request.pop("limit")
     reader, writer = os.pipe()
     with tempfile.TemporaryFile() as stderr:
         child = os.fork()
         if child == 0:
             os.close(reader)
             os.dup2(stderr.fileno(), 2)
+            signal.alarm(limit)
             with os.fdopen(writer, "wb") as out:
                 pickle.dump(answer(**request), out)
             os._exit(0)
@@ -47,6 +50,8 @@ def in_child(request: dict[str, Any]) -> Any:
         _, status = os.waitpid(child, 0)
         stderr.seek(0)
         said = stderr.read().decode(errors="replace")
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
+        return f"takes for ever: more than {limit} s"
     if status != 0 or not data:
         return said or f"the emulation died with status {status}"
     return pickle.loads(data)

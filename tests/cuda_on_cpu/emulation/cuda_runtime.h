@@ -20,7 +20,7 @@
 #define __forceinline__ inline
 #define __launch_bounds__(...)
 #define __align__(n) alignas(n)
-#define PCGEN_SITE (::emulation::Site{__builtin_FILE(), __builtin_LINE()})  // as default argument: of the caller
+#define PCGEN_SITE std::source_location::current()  // as default argument: of the caller
 
 #define threadIdx (::emulation::self->index)
 #define blockIdx (::emulation::self->block->index)

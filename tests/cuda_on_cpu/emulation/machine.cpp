@@ -16,12 +16,16 @@ namespace {
 const std::function<void()>* kernel = nullptr;
 std::string failure;
 std::mt19937_64 random_order;
-constexpr int64_t kPatience = 1000000;
+constexpr int64_t kPatience = 20000;
 int64_t spins = 0;  // since a lane came to a barrier
 
 std::string name_of(const Site& site) {
-  const char* slash = std::strrchr(site.file, '/');
-  return std::string(slash ? slash + 1 : site.file) + ":" + std::to_string(site.line);
+  const char* slash = std::strrchr(site.file_name(), '/');
+  return std::string(slash ? slash + 1 : site.file_name()) + ":" + std::to_string(site.line());
+}
+
+bool same(const Site& a, const Site& b) {
+  return a.line() == b.line() && a.column() == b.column() && !std::strcmp(a.file_name(), b.file_name());
 }
 
 std::string name_of(const Thread& thread) {
@@ -190,7 +194,7 @@ std::string run(const Launch& what, const std::function<void()>& body) {
 
 void wait(Barrier& barrier, Site site) {
   if (barrier.arrived == 0) barrier.site = site;
-  if (!(barrier.site == site)) {
+  if (!same(barrier.site, site)) {
     fail(std::string("diverged: ") + barrier.name + " at " + name_of(site) + " while others are in the one at " +
          name_of(barrier.site));
   }
@@ -202,6 +206,7 @@ void wait(Barrier& barrier, Site site) {
   }
   if (++barrier.arrived < barrier.members.size()) return suspend(barrier.name, site);
   barrier.arrived = 0;
+  ++barrier.passed;
   for (Thread* other : barrier.members) other->state = Thread::State::ready;
 }
 
@@ -215,7 +220,7 @@ uint64_t warp_collective(const char* name, uint32_t mask, uint64_t value, uint64
   thread->argument = argument;
   auto& all = warp.gatherings;
   auto here =
-      std::find_if(all.begin(), all.end(), [&](const Gathering& g) { return g.mask == mask && g.site == site; });
+      std::find_if(all.begin(), all.end(), [&](const Gathering& g) { return g.mask == mask && same(g.site, site); });
   if (here == all.end()) {
     check_mask(name, mask, site);
     here = all.insert(all.end(), {name, site, mask, 0});
@@ -248,6 +253,7 @@ void* peer(void* own, unsigned rank) {
   Block& mine = *self->block;
   if (rank >= mine.cluster->blocks.size()) fail("no block " + std::to_string(rank) + " in the cluster");
   Block& other = *mine.cluster->blocks[rank];
+  if (!mine.cluster->barrier.passed) fail("shared memory of a block that may not have begun");
   if (other.gone()) fail("shared memory of a block that has ended");
   char* pointer = static_cast<char*>(own);
   const auto offset = [&](const std::unique_ptr<char[]>& memory) { return size_t(pointer - memory.get()); };

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <source_location>
 #include <string>
 #include <vector>
 
@@ -31,11 +32,7 @@ struct Settings {
 };
 extern Settings settings;
 
-struct Site {
-  const char* file;
-  int line;
-  bool operator==(const Site&) const = default;  // one literal per file: translation units do not share kernels
-};
+using Site = std::source_location;
 
 struct Block;
 struct Warp;
@@ -71,7 +68,7 @@ struct Warp {
 struct Barrier {
   const char* name;
   std::vector<Thread*> members;
-  size_t arrived = 0;
+  size_t arrived = 0, passed = 0;  // now, and how often all have come
   Site site{};
 };
 
