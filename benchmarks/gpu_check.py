@@ -1,12 +1,12 @@
 """Everything about the CUDA operators that needs a GPU: build, test, sanitize, measure. `make gpu-check` runs it all.
 
     python benchmarks/gpu_check.py                     # all parts, less than 8 minutes
-    python benchmarks/gpu_check.py build test          # some
+    python benchmarks/gpu_check.py build test          # some; what the others said before stays in the report
     python benchmarks/gpu_check.py bench --quick       # fewer repeats
 
 Needs nvcc, cmake, ninja, torch >= 2.10, numpy and pytest of the running Python; no network; builds for the GPU at hand
 into this checkout. Writes one JSON, by default build/gpu-check.json, and prints a short table. Ends with an error if
-the build or a test failed; what compute-sanitizer could not do is only reported.
+the build, a test or an operator failed, or compute-sanitizer found fault; what it could not do is only reported.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -26,6 +28,8 @@ import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ("memcheck", "racecheck", "initcheck", "synccheck")
+LIMITS = {"build": 210.0, "test": 110.0, "sanitize": 80.0, "bench": 70.0}  # seconds, less than 8 minutes together
+TOO_LONG, NOT_FOUND, FAULTS = 124, 127, 9  # exit statuses
 
 # Each operator once, small: what compute-sanitizer watches.
 TOUCH = """
@@ -40,170 +44,110 @@ torch.cuda.synchronize()
 """
 
 
-def run(command: list[str], timeout: float, **environment: str) -> tuple[int, str]:
-    """Exit status and the end of the output; status 124 if it took too long."""
+def run(command: list[str], limit: float, **environment: str) -> tuple[int, str]:
+    """Exit status and the end of the output; TOO_LONG or NOT_FOUND if it was ended or never began."""
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             command,
             cwd=ROOT,
             env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=timeout,
+            errors="replace",
+            start_new_session=True,
         )
+    except OSError as error:
+        return NOT_FOUND, str(error)
+    try:
+        output, _ = process.communicate(timeout=limit)
+        return process.returncode, output[-4000:]
     except subprocess.TimeoutExpired:
-        return 124, f"took more than {timeout:.0f} s"
-    return done.returncode, done.stdout[-4000:]
+        os.killpg(process.pid, signal.SIGKILL)  # compilers and workers too
+        output, _ = process.communicate()
+        return TOO_LONG, f"{output[-3000:]}\ntook more than {limit:.0f} s"
 
 
-def build() -> dict[str, Any]:
-    """Both libraries with this Python's torch, for this GPU, into the checkout."""
-    start = time.perf_counter()
-    major, minor = torch.cuda.get_device_capability()
-    folder = ROOT / "build" / "gpu-check"
+# --- parts ----------------------------------------------------------------------------------------------------------
+
+
+def build_commands(capability: tuple[int, int], folder: Path) -> list[list[str]]:
+    """How both libraries are built with this Python's torch, for one GPU."""
+    arch = "{}{}".format(*capability)
     configure = [
-        *("cmake", "-S", str(ROOT), "-B", str(folder), "-G", "Ninja"),
+        "cmake",
+        "-S",
+        str(ROOT),
+        "-B",
+        str(folder),
+        "-G",
+        "Ninja",
         f"-DTORCH_DIR={Path(torch.__file__).parent}",
-        *("-DPCGEN_CUDA=ON", f"-DPCGEN_CUDA_ARCHS={major}{minor}"),
     ]
-    for command in (configure, ["cmake", "--build", str(folder)]):
-        status, output = run(command, 400)
+    return [[*configure, "-DPCGEN_CUDA=ON", f"-DPCGEN_CUDA_ARCHS={arch}"], ["cmake", "--build", str(folder)]]
+
+
+def build(deadline: float) -> dict[str, Any]:
+    """Both libraries, into the checkout."""
+    folder = ROOT / "build" / "gpu-check"
+    for command in build_commands(torch.cuda.get_device_capability(), folder):
+        status, output = run(command, deadline - time.monotonic())
         if status:
             return {"ok": False, "output": output}
     for name in ("_C.so", "_C_cuda.so"):
         shutil.copy2(folder / name, ROOT / "pcgen" / name)
-    return {"ok": True, "seconds": time.perf_counter() - start}
+    shutil.copy2(folder / "build.json", ROOT / "pcgen" / "_build.json")
+    return {"ok": True}
 
 
-def test() -> dict[str, Any]:
+def test(deadline: float) -> dict[str, Any]:
     """The kernels' tests on the GPU: against the reference, against the CPU, streams and graphs."""
-    start = time.perf_counter()
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "tests/cuda_on_cpu",
-        "--ignore=tests/cuda_on_cpu/test_mutations.py",
-    ]
-    status, output = run(command, 240, PCGEN_TEST_GPU="1", PCGEN_REQUIRE_NATIVE="1")
-    return {"ok": status == 0, "seconds": time.perf_counter() - start, "output": output[-1500:]}
+    pytest = [sys.executable, "-m", "pytest", "-q", "-x", "tests/cuda_on_cpu"]
+    ignored = ["--ignore=tests/cuda_on_cpu/test_mutations.py"]
+    status, output = run(pytest + ignored, deadline - time.monotonic(), PCGEN_TEST_GPU="1", PCGEN_REQUIRE_NATIVE="1")
+    return {"ok": status == 0, "output": output[-1500:]}
 
 
-def sanitize() -> dict[str, Any]:
-    """The verdict of each of compute-sanitizer's tools, or why there is none."""
+def verdict(status: int, output: str) -> str:
+    """What one tool of compute-sanitizer found: "clean", "errors", "too slow" or "did not run"."""
+    if status == TOO_LONG:
+        return "too slow"
+    summaries = re.findall(r"^========= (?:ERROR|RACECHECK) SUMMARY: (\d+)", output, re.MULTILINE)
+    if not summaries:
+        return "did not run"  # the device or the driver refused, or the program never reached the GPU
+    if any(int(count) for count in summaries) or status == FAULTS:
+        return "errors"
+    return "clean" if status == 0 else "did not run"
+
+
+def combined(verdicts: dict[str, str]) -> bool | None:
+    """Whether the tools found nothing (True), something (False), or could not all look (None)."""
+    if "errors" in verdicts.values():
+        return False
+    return True if set(verdicts.values()) == {"clean"} else None
+
+
+def sanitize(deadline: float) -> dict[str, Any]:
+    """The verdict of each of compute-sanitizer's tools, and what it said where it is not a clean one."""
     program = shutil.which("compute-sanitizer") or "/usr/local/cuda/bin/compute-sanitizer"
-    if not Path(program).exists():
-        return {"ok": None, "output": "compute-sanitizer is not installed"}
-    verdicts = {}
-    for tool in TOOLS:
-        status, output = run([program, "--tool", tool, "--error-exitcode", "9", sys.executable, "-c", TOUCH], 60)
-        verdicts[tool] = {0: "clean", 9: "errors", 124: "too slow"}.get(status, "did not run")
+    verdicts, said = {}, {}
+    for place, tool in enumerate(TOOLS):
+        limit = max(1.0, (deadline - time.monotonic()) / (len(TOOLS) - place))
+        command = [program, "--tool", tool, "--error-exitcode", str(FAULTS), sys.executable, "-c", TOUCH]
+        # Without torch's cache every tensor is an allocation of its own, whose ends are watched.
+        status, output = run(command, limit, PYTORCH_NO_CUDA_MEMORY_CACHING="1")
+        verdicts[tool] = verdict(status, output)
         if verdicts[tool] != "clean":
-            verdicts[f"{tool} output"] = output[-600:]
-    refused = any(verdicts[tool] in ("did not run", "too slow") for tool in TOOLS)
-    errors = any(verdicts[tool] == "errors" for tool in TOOLS)
-    return {"ok": False if errors else None if refused else True, **verdicts}
+            said[f"{tool} output"] = output[-600:]
+    return {"ok": combined(verdicts), **verdicts, **said}
 
 
-# --- measuring ------------------------------------------------------------------------------------------------------
+def bench(deadline: float, quick: bool) -> dict[str, Any]:
+    """Times, in this process."""
+    sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+    import gpu_bench
 
-
-def milliseconds(call: Callable[[], object], repeats: int) -> float:
-    """Median time on the device, by events around each of several runs."""
-    call()
-    torch.cuda.synchronize()
-    times = []
-    for _ in range(repeats):
-        start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        start.record()
-        call()
-        stop.record()
-        stop.synchronize()
-        times.append(start.elapsed_time(stop))
-    return sorted(times)[len(times) // 2]
-
-
-def measure_limits(repeats: int) -> dict[str, float]:
-    """What this device really does: bytes copied a second (read + written) and FP32 operations a second."""
-    source = torch.empty(256 * 2**20, dtype=torch.float32, device="cuda").normal_()
-    target = torch.empty_like(source)
-    copied = 2 * source.numel() * 4 / milliseconds(lambda: target.copy_(source), repeats) * 1e3
-    torch.backends.cuda.matmul.allow_tf32 = False
-    a, b = torch.randn(2, 8192, 8192, device="cuda")
-    multiplied = 2 * 8192**3 / milliseconds(lambda: a @ b, max(3, repeats // 4)) * 1e3
-    return {"bytes_per_second": copied, "flops_per_second": multiplied}
-
-
-def fps_in_torch(points: torch.Tensor, k: int) -> torch.Tensor:
-    """Farthest points as a loop of torch operations."""
-    rows = torch.arange(len(points), device=points.device)
-    last = torch.zeros_like(rows)
-    distance = points.new_full(points.shape[:2], torch.inf)
-    taken = []
-    for _ in range(k):
-        taken.append(last)
-        distance = torch.minimum(distance, (points - points[rows, last][:, None]).square().sum(-1))
-        last = distance.argmax(1)
-    return torch.stack(taken, 1)
-
-
-def bench(quick: bool) -> dict[str, Any]:
-    """Our times, their share of the arithmetic floor, the targets, and peers that need no install."""
-    sys.path.insert(0, str(ROOT))
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    from clouds import surface
-
-    from pcgen.ops import chamfer_distance, earth_movers_distance, farthest_point_sample, knn, nearest
-
-    repeats = 5 if quick else 25
-    limits = measure_limits(repeats)
-    slots = limits["flops_per_second"] / 2  # a fused multiply-add counts twice
-    x, y = (torch.stack([surface(2048, i + 32 * k) for i in range(32)]).cuda() for k in (0, 1))
-    u, v = x.clone().requires_grad_(), y.clone().requires_grad_()
-    middle, large = surface(100_000).cuda()[None], [surface(10**6, i).cuda()[None] for i in (0, 1)]
-    pairs = 32 * 2048 * 2048
-    # name: (ours, peer, fewest instruction slots or None, target in ms)
-    cases: dict[str, tuple[Callable[[], object], Callable[[], object] | None, float | None, float]] = {
-        "chamfer 32 x 2048": (
-            lambda: chamfer_distance(x, y),
-            lambda: [torch.cdist(x, y).amin(d) for d in (1, 2)],
-            pairs * 8,
-            0.12,
-        ),
-        "chamfer and gradient 32 x 2048": (
-            lambda: torch.autograd.grad(chamfer_distance(u, v).sum(), (u, v)),
-            None,
-            pairs * 8,
-            0.18,
-        ),
-        "knn k=16 32 x 2048": (
-            lambda: knn(x, x, k=16),
-            lambda: torch.cdist(x, x).topk(16, largest=False),
-            pairs * 7,
-            0.2,
-        ),
-        "fps 32 x 2048 -> 1024": (
-            lambda: farthest_point_sample(x, 1024),
-            lambda: fps_in_torch(x, 1024),
-            None,
-            1024 * 0.7e-3,
-        ),
-        "fps 1 x 100k -> 10k": (lambda: farthest_point_sample(middle, 10_000), None, None, 25.0),
-        "nearest 1M vs 1M": (lambda: nearest(*large), None, None, 10.0),
-        "emd 32 x 2048": (lambda: earth_movers_distance(x, y), None, None, 100.0),
-    }
-    results = {}
-    for name, (ours, peer, work, target) in cases.items():
-        times = max(3, repeats // 5) if target > 5 else repeats
-        row: dict[str, float] = {"ms": milliseconds(ours, times), "target_ms": target}
-        if work:
-            row["of_floor"] = row["ms"] / (1e3 * work / slots)
-        if peer:
-            row["torch_ms"] = milliseconds(peer, 3)
-        results[name] = row
-    return {"ok": True, "limits": limits, "cases": results}
+    return gpu_bench.bench(quick, deadline)
 
 
 # --- report ---------------------------------------------------------------------------------------------------------
@@ -211,61 +155,101 @@ def bench(quick: bool) -> dict[str, Any]:
 
 def machine() -> dict[str, str]:
     """What was measured on, and with what."""
-    driver = run(["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"], 20)[1].strip()
+
+    def told(*command: str) -> str:
+        status, output = run(list(command), 20)
+        return output.strip() if status == 0 else "unknown"
+
     return {
         "device": torch.cuda.get_device_name(),
         "capability": "{}.{}".format(*torch.cuda.get_device_capability()),
-        "driver": driver,
+        "driver": told("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"),
         "torch": torch.__version__,
         "cuda": str(torch.version.cuda),
         "python": sys.version.split()[0],
-        "commit": run(["git", "rev-parse", "--short", "HEAD"], 20)[1].strip(),
+        "commit": told("git", "rev-parse", "--short", "HEAD"),
         "date": time.strftime("%Y-%m-%d"),
     }
 
 
-def print_table(report: dict[str, Any]) -> None:
-    """The short form of the report."""
-    print("  ".join(f"{key} {value}" for key, value in report["machine"].items()))
+def merged(before: dict[str, Any], machine: dict[str, str], parts: dict[str, Any]) -> dict[str, Any]:
+    """A report with what earlier calls found on the same machine and day, with the same commit and versions."""
+    kept = before.get("parts", {}) if before.get("machine") == machine else {}
+    return {"machine": machine, "parts": kept | parts}
+
+
+def table(report: dict[str, Any]) -> list[str]:
+    """The short form of a report."""
+    lines = ["  ".join(f"{key} {value}" for key, value in report["machine"].items())]
     for part, result in report["parts"].items():
-        print(f"{part:<10}{ {True: 'ok', False: 'FAILED', None: 'not done'}[result['ok']] }")
+        lines.append(
+            f"{part:<10}{ {True: 'ok', False: 'FAILED', None: 'not done'}[result['ok']] }, {result['seconds']:.0f} s"
+        )
         if result["ok"] is not True:
-            print(json.dumps(result, indent=1))
-    bench_part = report["parts"].get("bench")
-    if not bench_part:
-        return
-    limits = bench_part["limits"]
-    print(f"copy {limits['bytes_per_second'] / 1e9:.0f} GB/s, FP32 {limits['flops_per_second'] / 1e12:.1f} TFLOP/s")
-    print(f"{'case':<34}{'ms':>9}{'target':>9}{'x floor':>9}{'torch ms':>10}")
-    for name, row in bench_part["cases"].items():
-        floor = f"{row['of_floor']:.1f}" if "of_floor" in row else "-"
-        peer = f"{row['torch_ms']:.2f}" if "torch_ms" in row else "-"
-        print(f"{name:<34}{row['ms']:>9.3f}{row['target_ms']:>9.3f}{floor:>9}{peer:>10}")
+            lines.append(json.dumps({key: value for key, value in result.items() if key != "cases"}, indent=1))
+    if "cases" in report["parts"].get("bench", {}):
+        lines += bench_table(report["parts"]["bench"])
+    return lines
+
+
+def bench_table(result: dict[str, Any]) -> list[str]:
+    """The short form of what was timed."""
+    limits = result["limits"]
+    speed = (
+        f"copy {limits['bytes_per_second'] / 1e9:.0f} GB/s, FP32 {2 * limits['slots_per_second'] / 1e12:.1f} TFLOP/s"
+    )
+    lines = [speed, f"{'case':<32}{'ms':>9}{'in a graph':>12}{'target':>9}{'floor':>9}{'x floor':>9}  others, ms"]
+    for name, row in result["cases"].items():
+        if isinstance(row["ms"], str):
+            lines.append(f"{name:<32}  {row['ms']}")
+            continue
+        best = min(row[key] for key in ("ms", "graph_ms") if not isinstance(row[key], str))
+        others = [f"{key[:-3]} {_number(row[key])}" for key in row if key.endswith(" ms")]
+        lines.append(
+            f"{name:<32}{row['ms']:>9.3f}{_number(row['graph_ms']):>12}{_number(row.get('target_ms', '-')):>9}"
+            f"{row['floor_ms']:>9.3f}{best / row['floor_ms']:>9.1f}  {', '.join(others)}".rstrip()
+        )
+    return lines
+
+
+def _number(value: float | str) -> str:
+    return value if value == "-" else "failed" if isinstance(value, str) else f"{value:.3f}"
+
+
+def timed(part: Callable[[float], dict[str, Any]], limit: float) -> dict[str, Any]:
+    """A part's answer and its time; what it raises is an answer too, so that the other parts still run."""
+    start = time.monotonic()
+    try:
+        result = part(start + limit)
+    except Exception as error:
+        result = {"ok": False, "output": f"{type(error).__name__}: {error}"[-1500:]}
+    return result | {"seconds": time.monotonic() - start}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = ["build", "test", "sanitize", "bench"]
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"any of {', '.join(parts)}; all if none is named")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"any of {', '.join(LIMITS)}; all if none is named")
     parser.add_argument("--quick", action="store_true", help="fewer repeats")
-    parser.add_argument("-o", "--output", default=str(ROOT / "build" / "gpu-check.json"))
+    parser.add_argument("-o", "--output", type=Path, default=ROOT / "build" / "gpu-check.json")
     args = parser.parse_args()
-    if unknown := set(args.parts) - set(parts):
-        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
+    if unknown := set(args.parts) - set(LIMITS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(LIMITS)}")
     if not torch.cuda.is_available():
         sys.exit(f"no GPU: torch {torch.__version__} sees none (torch.cuda.is_available() is False)")
-    steps = {"build": build, "test": test, "sanitize": sanitize, "bench": lambda: bench(args.quick)}
-    report: dict[str, Any] = {"machine": machine(), "parts": {}}
-    for part in args.parts or parts:
+    steps = {"build": build, "test": test, "sanitize": sanitize, "bench": lambda deadline: bench(deadline, args.quick)}
+    parts: dict[str, Any] = {}
+    for part in args.parts or LIMITS:
         print(f"gpu-check: {part}", flush=True)
-        report["parts"][part] = steps[part]()
-        if report["parts"][part]["ok"] is False and part == "build":
+        parts[part] = timed(steps[part], LIMITS[part])
+        if part == "build" and not parts[part]["ok"]:
             break
-    Path(args.output).parent.mkdir(parents=True, exist_ok=True)
-    Path(args.output).write_text(json.dumps(report, indent=1) + "\n")
-    print_table(report)
+    before = json.loads(args.output.read_text()) if args.output.exists() else {}
+    report = merged(before, machine(), parts)
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    args.output.write_text(json.dumps(report, indent=1) + "\n")
+    print("\n".join(table(report)))
     print(f"written to {args.output}")
-    sys.exit(any(result["ok"] is False for result in report["parts"].values()))
+    sys.exit(any(result["ok"] is False for result in parts.values()))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What the CUDA compiler says about every kernel: registers, shared memory, spills, occupancy. Needs nvcc, no GPU.
 
-    python benchmarks/ptxas.py                   # sm_75 and sm_90; writes benchmarks/results/ptxas.md
+    python benchmarks/ptxas.py                   # all that the wheel has; writes benchmarks/results/ptxas.md
     python benchmarks/ptxas.py --arch 120 -o -   # another architecture, to the screen
 
 Beside it: how long the targets' cases would take on an H100 by counting instructions. These are predictions.
@@ -18,6 +18,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+
+from floors import H100, TARGETS, floor
+from predictions import predictions
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "benchmarks" / "results" / "ptxas.md"
@@ -107,55 +110,6 @@ def _run(command: list[str]) -> str:
     return done.stdout + done.stderr
 
 
-# --- predictions ----------------------------------------------------------------------------------------------------
-
-H100 = {"processors": 132, "lanes": 128, "clock": 1.755e9}
-SLOTS_PER_SECOND = H100["processors"] * H100["lanes"] * H100["clock"]  # instructions of one lane
-LAUNCH = 3e-6  # of a kernel behind another in a stream
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """A case, the fewest instructions it takes, and the instructions that our kernels issue."""
-
-    case: str
-    target: str
-    floor: float
-    predicted: float
-    how: str
-
-
-def predictions() -> list[Prediction]:
-    """The cases with a target. Floors count arithmetic alone; predictions add what our kernels do beside it."""
-    pairs = 32 * 2048 * 2048
-    chamfer_floor = pairs * 8 / SLOTS_PER_SECOND
-    finish = 2 * 32 * 2048 * 32 * 60 / SLOTS_PER_SECOND
-    chamfer = pairs * 10.5 / SLOTS_PER_SECOND + finish + 2 * LAUNCH
-    backward = 2 * (20e-6 + 2 * LAUNCH)
-    knn = (pairs * 12 + 32 * 2048 * 94 * 3 * 16 * 2) / SLOTS_PER_SECOND + LAUNCH
-    step, cluster_step = 430 / H100["clock"], 1300 / H100["clock"]
-    leaves, sort = 1e6 / 32, 2 * 0.7e-3
-    search = leaves * 32 * (12 * 32 * 9 + 25 * 120) / SLOTS_PER_SECOND
-    emd_one = 40 * 2048 * 2048  # targets that the bids for one pair see, 40 bids a point
-    emd_floor = 32 * emd_one / 2 * 40 / SLOTS_PER_SECOND
-    emd = emd_one * 120 / (SLOTS_PER_SECOND / H100["processors"])
-    return [
-        Prediction(
-            "Chamfer forward, 32 x 2048", "120 us", chamfer_floor, chamfer, "8 slots a pair; ours 10.5 + finish"
-        ),
-        Prediction(
-            "Chamfer forward + backward", "180 us", chamfer_floor + 4e-6, chamfer + backward, "+ 2 sorts of 65536"
-        ),
-        Prediction(
-            "kNN k = 16, 32 x 2048", "200 us", pairs * 7 / SLOTS_PER_SECOND, knn, "12 slots a pair + insertions"
-        ),
-        Prediction("FPS 32 x 2048 -> 1024, a step", "0.7 us", 0.15e-6, step, "430 cycles of latency, one barrier"),
-        Prediction("FPS 1 x 100k -> 10k", "25 ms", 5e-3, 1e4 * cluster_step, "1300 cycles a step, a cluster of 13"),
-        Prediction("EMD 32 x 2048, tol 0.01", "-", emd_floor, emd, "a multiprocessor a pair, FP64, 120 slots a target"),
-        Prediction("nearest 1M vs 1M", "10 ms", 1e-3, 2 * search + 2 * sort, "12 leaves a warp + 2 index builds"),
-    ]
-
-
 def _time(seconds: float) -> str:
     return f"{seconds * 1e6:.2f} us" if seconds < 1e-3 else f"{seconds * 1e3:.1f} ms"
 
@@ -166,41 +120,68 @@ HEADER = """# CUDA kernels by the compiler's account
 
 Made by `python benchmarks/ptxas.py` with {nvcc}. **Nothing here was measured on hardware.**
 
-## Predicted times on an H100 SXM (132 multiprocessors at 1.755 GHz)
+## Predicted times on an H100 SXM (132 multiprocessors at 1.755 GHz, 3.35 TB/s)
 
-By counting instructions and latencies; the floor is the arithmetic alone at full rate. Launches within a stream count
-3 us. `make gpu-check` measures them.
+The floor is what the hardware must do at least for the algorithm, added up over phases that wait for each other: the
+longer of arithmetic at full rate and memory traffic at full bandwidth, 3 us a launch, and the latency of steps that
+follow from each other (`benchmarks/floors.py`). Predictions count our kernels' instructions, latencies and launches,
+and torch's small kernels around them (`benchmarks/predictions.py`); what Python and torch take on the host is not in
+them. `make gpu-check` measures.
 
-| case | target | floor | predicted | counted |
-|---|---|---|---|---|
+| case | target | floor | predicted | x floor | counted |
+|---|---|---|---|---|---|
 """
+RESOURCES = """
+## Resources
+
+{count} kernels for each of {archs}. Per architecture: registers, and the
+share of a multiprocessor's threads that can be resident. {spilling}
+
+"""
+
+
+def predicted_rows() -> list[str]:
+    """The table of predictions."""
+    rows = []
+    for case, (seconds, how) in predictions().items():
+        least, target = floor(case, H100), TARGETS.get(case)
+        aim = _time(target) if target else "-"
+        rows.append(f"| {case} | {aim} | {_time(least)} | {_time(seconds)} | {seconds / least:.1f} | {how} |")
+    return rows
 
 
 def report(kernels: list[Kernel]) -> str:
     """The whole page."""
-    lines = [HEADER.format(nvcc=_run(["nvcc", "--version"]).strip().splitlines()[-2].strip()).rstrip()]
-    for p in predictions():
-        lines.append(f"| {p.case} | {p.target} | {_time(p.floor)} | {_time(p.predicted)} | {p.how} |")
-    spilling = [k for k in kernels if k.spilled]
-    lines += ["", "## Resources", "", f"{len(kernels)} kernels, {len(spilling)} of them spill registers.", ""]
-    lines += ["| file | kernel | sm | threads | registers | shared bytes | spilled bytes | occupancy |"]
-    lines += ["|---|---|---|---|---|---|---|---|"]
-    for k in sorted(kernels, key=lambda k: (k.file, k.name, k.arch)):
-        lines.append(
-            f"| {k.file} | `{k.name}` | {k.arch} | {k.threads} | {k.registers} | {k.shared} | {k.spilled} "
-            f"| {k.occupancy():.0%} |"
-        )
-    return "\n".join(lines) + "\n"
+    header = HEADER.format(nvcc=_run(["nvcc", "--version"]).strip().splitlines()[-2].strip())
+    archs = sorted({kernel.arch for kernel in kernels})
+    rows: dict[tuple[str, str], dict[int, Kernel]] = {}
+    for kernel in sorted(kernels, key=lambda k: (k.file, k.name)):
+        rows.setdefault((kernel.file, kernel.name), {})[kernel.arch] = kernel
+    spills = sorted((k for k in kernels if k.spilled), key=lambda k: (k.file, k.name, k.arch))
+    said = "None of them spills registers."
+    if spills:
+        clean = ", ".join(f"sm_{arch}" for arch in archs if all(k.arch != arch for k in spills)) or "no architecture"
+        said = f"{len(spills)} of these {len(kernels)} spill registers, none for {clean} (bytes stored and loaded):\n\n"
+        said += "\n".join(f"- {k.file} `{k.name}`, sm_{k.arch}: {k.spilled}" for k in spills)
+    lines = ["| file | kernel | threads | shared bytes | " + " | ".join(f"sm_{arch}" for arch in archs) + " |"]
+    lines.append("|---" * (4 + len(archs)) + "|")
+    for (file, name), by_arch in rows.items():
+        any_of = next(iter(by_arch.values()))
+        cells = [f"{k.registers}, {k.occupancy():.0%}" if (k := by_arch.get(arch)) else "-" for arch in archs]
+        lines.append(f"| {file} | `{name}` | {any_of.threads} | {any_of.shared} | " + " | ".join(cells) + " |")
+    resources = RESOURCES.format(count=len(rows), archs=", ".join(f"sm_{arch}" for arch in archs), spilling=said)
+    return header + "\n".join(predicted_rows()) + "\n" + resources + "\n".join(lines) + "\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--arch", type=int, nargs="+", choices=sorted(LIMITS), default=[75, 90])
+    parser.add_argument("--arch", type=int, nargs="+", choices=sorted(LIMITS), default=sorted(LIMITS))
     parser.add_argument("-o", "--output", default=str(RESULT), help="a file, or - for the screen")
     args = parser.parse_args()
     if not shutil.which("nvcc"):
         sys.exit("nvcc is not on the path; it comes with the CUDA toolkit")
-    jobs = [(source, arch) for source in sorted((ROOT / "kernels" / "cuda").glob("*.cu")) for arch in args.arch]
+    sources = [path for path in sorted((ROOT / "kernels" / "cuda").glob("*.cu")) if "__global__" in path.read_text()]
+    jobs = [(source, arch) for source in sources for arch in args.arch]
     with ThreadPoolExecutor(2) as pool:
         kernels = [kernel for found in pool.map(lambda job: compile_kernels(*job), jobs) for kernel in found]
     text = report(kernels)
