@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/cpu/spatial_search.h"
+#include "kernels/cpu/vec_count.h"
 
 namespace {
 
@@ -10,6 +11,7 @@ namespace {
 template <typename T>
 struct DistancesInLanes {
   static constexpr int kMostLeaves = 8;
+  static constexpr int kUnrolled = 8;
   static constexpr int kWidth = Vec<T>::kWidth;
   int64_t count;
   T dist2[kMostLeaves * kLeaf * kWidth];
@@ -28,15 +30,12 @@ struct DistancesInLanes {
   }
 
   // How many are less than `limit`; NaN is not.
-  Vec<T> below(Vec<T> limit) const {
-    const Vec<T> one = Vec<T>::fill(-1), zero = Vec<T>::fill(0);
-    Vec<T> found[4] = {zero, zero, zero, zero};
-    for (int64_t j = 0; j < count; j += 4) {
-      for (int i = 0; i < 4; ++i) {
-        found[i] = found[i] - Vec<T>::where_less(Vec<T>::load(dist2 + (j + i) * kWidth), limit, one, zero);
-      }
+  typename Counts<T>::Lanes below(typename Counts<T>::Lanes limit) const {
+    Counts<T> counts;
+    for (const T* next = dist2; next < dist2 + count * kWidth; next += kUnrolled * kWidth) {
+      for (int i = 0; i < kUnrolled; ++i) counts.add(Counts<T>::load(next + i * kWidth) < limit);
     }
-    return (found[0] - (zero - found[1])) - ((zero - found[2]) - found[3]);
+    return counts.values();
   }
 };
 
@@ -46,6 +45,7 @@ struct DistancesInLanes {
 template <typename T>
 void bounds_in_lanes(const Nearby<T>& nearby, const SpatialIndex<T>& targets, const T* queries, int64_t k, T typical,
                      T most, T* bounds) {
+  using Lanes = typename Counts<T>::Lanes;
   constexpr int kGuesses = 4;
   const int64_t wanted = 2 + k / 8;
   int leaves = nearby.count < wanted ? nearby.count : int(wanted);
@@ -54,22 +54,16 @@ void bounds_in_lanes(const Nearby<T>& nearby, const SpatialIndex<T>& targets, co
     const Vec<T> query[3] = {Vec<T>::load(queries + first), Vec<T>::load(queries + kLeaf + first),
                              Vec<T>::load(queries + 2 * kLeaf + first)};
     const DistancesInLanes<T> distances(nearby, targets, leaves, query);
-    const Vec<T> enough = Vec<T>::fill(T(k));
-    Vec<T> low = Vec<T>::fill(0), high = Vec<T>::fill(most), guess = Vec<T>::fill(typical);
+    const Lanes one = Lanes{} + T(1);
+    Lanes low = {}, high = low + most, guess = low + typical;
     for (int n = 0; n < kGuesses; ++n) {
-      const Vec<T> found = distances.below(guess);
-      const auto holds = less_equal(enough, found);
-      high = select(holds, Vec<T>::min(guess, high), high);
-      low = select(holds, low, guess);
-      T counts[Vec<T>::kWidth], limits[Vec<T>::kWidth];
-      found.store(counts);
-      guess.store(limits);
-      for (int i = 0; i < Vec<T>::kWidth; ++i) limits[i] *= (T(k) + T(.5)) / (counts[i] > 1 ? counts[i] : 1);
-      const Vec<T> next = Vec<T>::load(limits), half = Vec<T>::fill(T(.5));
-      const Vec<T> middle = half * low - half * (Vec<T>::fill(0) - high);
-      guess = select(less(low, next), select(less(next, high), next, middle), middle);
+      const Lanes found = distances.below(guess);
+      high = (found >= T(k)) & (guess < high) ? guess : high;
+      low = found >= T(k) ? low : guess;
+      const Lanes next = guess * ((T(k) + T(.5)) / (found > one ? found : one));
+      guess = (low < next) & (next < high) ? next : low / 2 + high / 2;
     }
-    high.store(bounds + first);
+    __builtin_memcpy(bounds + first, &high, sizeof(high));
   }
 }
 

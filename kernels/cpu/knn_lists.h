@@ -3,7 +3,7 @@
 #pragma once
 
 #include "kernels/cpu/spatial_search.h"
-#include "kernels/cpu/vec_keys.h"
+#include "kernels/cpu/vec_count.h"
 #include "kernels/cpu/vec_pack.h"
 
 namespace {
@@ -16,7 +16,7 @@ struct Candidates {
   static constexpr int kWidth = Vec<float>::kWidth;
   int count[kLeaf];
   float dist2[kLeaf][kRoom + kLeaf];
-  float index[kLeaf][kRoom + kLeaf];  // as bits
+  int32_t index[kLeaf][kRoom + kLeaf];
 
   // Those of query i. False if there is no room for all.
   bool collect(int64_t i, const Nearby<float>& nearby, const SpatialIndex<float>& targets, const Vec<float>* query,
@@ -37,44 +37,77 @@ struct Candidates {
                                query[2] - Vec<float>::load(points + v + 2 * kLeaf));
           const uint32_t hits = bits(less_equal(d, bounds));
           store_packed(dist2[i] + n, d, hits);
-          store_packed(index[i] + n, Vec<float>::load(indices + v), hits);
+          store_packed(reinterpret_cast<float*>(index[i] + n), Vec<float>::load(indices + v), hits);
           n += __builtin_popcount(hits);
         }
         if (n > kRoom) return false;
       }
     }
-    float none;
-    __builtin_memcpy(&none, &kNoIndex, sizeof(none));
-    Vec<float>::fill(__builtin_inf()).store(dist2[i] + n);
-    Vec<float>::fill(none).store(index[i] + n);
+    Vec<float>::fill(__builtin_inff()).store(dist2[i] + n);
     count[i] = n;
     return true;
   }
 
+  // The k first of query i, in order.
   void write(int64_t i, int64_t k, float* out_dist2, int64_t* out_index) const {
-    if (k <= 16) return write_sorted<16>(i, k, out_dist2, out_index);
-    if (k <= 32) return write_sorted<32>(i, k, out_dist2, out_index);
-    write_sorted<kMostSorted>(i, k, out_dist2, out_index);
+    const int padded = (count[i] + kWidth - 1) / kWidth * kWidth;
+    int32_t places[kRoom + kLeaf];
+    find_places(dist2[i], padded, places);
+    float sorted[kRoom + kLeaf];
+    int32_t sorted_index[kRoom + kLeaf];
+    if (put(i, padded, places, sorted, sorted_index) !=
+        count[i] * (count[i] - 1) / 2 + count[i] * (padded - count[i])) {
+      settle_ties(i, places);
+      put(i, count[i], places, sorted, sorted_index);
+    }
+    const int64_t found = count[i] < k ? count[i] : k;
+    for (int64_t j = 0; j < found; ++j) {
+      out_dist2[j] = sorted[j];
+      out_index[j] = sorted_index[j];
+    }
+    for (int64_t j = found; j < k; ++j) {
+      out_dist2[j] = __builtin_inff();
+      out_index[j] = -1;
+    }
   }
 
-  // k <= C.
-  template <int C>
-  void write_sorted(int64_t i, int64_t k, float* out_dist2, int64_t* out_index) const {
-    constexpr int kBatch = kWidth / kKeyLanes;
-    static_assert(kBatch == 2);
-    Keys list[C / kKeyLanes], batch[kBatch];
-    for (Keys& keys : list) keys = to_key(__builtin_inff(), kNoIndex) - Keys{};
-    for (int n = 0; n < count[i]; n += kWidth) {
-      make_keys(dist2[i] + n, index[i] + n, batch);
-      sort_keys<kBatch>(batch);
-      merge_lowest<C / kKeyLanes, kBatch>(list, batch);
+  // Places by distance. The padding comes after all; what fills a few registers is counted without a branch that
+  // depends on how many there are.
+  static void find_places(const float* values, int padded, int32_t* places) {
+    switch (padded / kWidth) {
+      case 1:
+        return count_less<1>(values, kWidth, 0, places);
+      case 2:
+        return count_less<2>(values, 2 * kWidth, 0, places);
+      case 3:
+        return count_less<3>(values, 3 * kWidth, 0, places);
+      case 4:
+        return count_less<4>(values, 4 * kWidth, 0, places);
     }
-    double sorted[C];
-    for (int r = 0; r < C / kKeyLanes; ++r) store_keys(sorted + r * kKeyLanes, list[r]);
-    for (int64_t j = 0; j < k; ++j) {
-      const int32_t found = key_index(sorted[j]);
-      out_dist2[j] = key_dist2(sorted[j]);
-      out_index[j] = found != kNoIndex ? found : -1;
+    for (int first = 0; first < padded; first += kWidth) count_less<1>(values, padded, first, places);
+  }
+
+  // Moves the first n to their places; returns the sum of these, which is less than it should be if there are ties.
+  int put(int64_t i, int n, const int32_t* places, float* sorted, int32_t* sorted_index) const {
+    int sum = 0;
+    for (int j = 0; j < n; ++j) {
+      sorted[places[j]] = dist2[i][j];
+      sorted_index[places[j]] = index[i][j];
+      sum += places[j];
+    }
+    return sum;
+  }
+
+  // Moves those of equal distance apart, by their indices.
+  void settle_ties(int64_t i, int32_t* places) const {
+    using Held = Counts<float>::Held;
+    for (int first = 0; first < count[i]; first += kWidth) {
+      const Counts<float>::Lanes mine = Counts<float>::load(dist2[i] + first);
+      Held my_index, my_places;
+      __builtin_memcpy(&my_index, index[i] + first, sizeof(my_index));
+      __builtin_memcpy(&my_places, places + first, sizeof(my_places));
+      for (int j = 0; j < count[i]; ++j) my_places -= (dist2[i][j] == mine) & (index[i][j] < my_index);
+      __builtin_memcpy(places + first, &my_places, sizeof(my_places));
     }
   }
 };

@@ -1,6 +1,7 @@
 // The key of a given rank, for the instruction set this file is compiled for.
 #pragma once
 
+#include "kernels/cpu/vec_count.h"
 #include "kernels/cpu/vec_pack.h"
 
 namespace {
@@ -29,26 +30,15 @@ inline constexpr int64_t kCounted = 64;  // keys whose ranks are counted one by 
 template <typename T>
 struct Ranked {
   static constexpr int64_t kWidth = Vec<T>::kWidth;
-  T key[kCounted + kWidth];
-  T rank[kCounted + kWidth];
+  T key[kCounted + 2 * kWidth];
+  T rank[kCounted + 2 * kWidth];
   int64_t n;
 
   // n <= kCounted keys, `step` apart; NaN-free.
   Ranked(const T* keys, int64_t count, int64_t step) : n(count) {
     for (int64_t i = 0; i < n; ++i) key[i] = keys[i * step];
-    Vec<T>::fill(__builtin_inf()).store(key + n);
-    const Vec<T> one = Vec<T>::fill(-1), zero = Vec<T>::fill(0);
-    for (int64_t i = 0; i < n; i += 2 * kWidth) {
-      const Vec<T> a = Vec<T>::load(key + i), b = Vec<T>::load(key + (i + kWidth < n ? i + kWidth : i));
-      Vec<T> less_a = zero, less_b = zero;
-      for (int64_t j = 0; j < n; ++j) {
-        const Vec<T> other = Vec<T>::fill(key[j]);
-        less_a = less_a - Vec<T>::where_less(other, a, one, zero);
-        less_b = less_b - Vec<T>::where_less(other, b, one, zero);
-      }
-      less_a.store(rank + i);
-      if (i + kWidth < n) less_b.store(rank + i + kWidth);
-    }
+    for (int i = 0; i < 2; ++i) Vec<T>::fill(__builtin_inf()).store(key + n + i * kWidth);
+    for (int64_t i = 0; i < n; i += 2 * kWidth) count_less<2>(key, n, i, rank);
   }
 
   // The wanted-th smallest key: the largest that no more than so many are less than.

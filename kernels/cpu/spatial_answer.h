@@ -67,6 +67,13 @@ void answer_all(const Nearby<double>& nearby, const SpatialIndex<double>& target
   for (int64_t i = 0; leaf.has(i); ++i) answer_one(nearby, targets, leaf, i, bounds[i], kept);
 }
 
+// Fetches n values for writing.
+template <typename T>
+inline void prefetch(const T* values, int64_t n) {
+  for (int64_t i = 0; i < n; i += 64 / sizeof(T)) __builtin_prefetch(values + i, 1);
+  __builtin_prefetch(values + n - 1, 1);
+}
+
 template <typename Kept>
 void answer_all(const Nearby<float>& nearby, const SpatialIndex<float>& targets, const QueryLeaf<float>& leaf,
                 const float* bounds, Kept& kept) {
@@ -75,6 +82,8 @@ void answer_all(const Nearby<float>& nearby, const SpatialIndex<float>& targets,
   for (int64_t i = 0; leaf.has(i); ++i) {
     Vec<float> query[3];
     leaf.query(i, query);
+    prefetch(leaf.dist2 + leaf.original[i] * leaf.k, leaf.k);
+    prefetch(leaf.index + leaf.original[i] * leaf.k, leaf.k);
     if (leaf.k <= kMostSorted && candidates.collect(i, nearby, targets, query, bounds[i])) {
       collected |= uint32_t(1) << i;
     } else {

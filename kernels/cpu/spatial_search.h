@@ -91,7 +91,7 @@ void search(const SpatialIndex<T>& index, const Vec<T>* query, Kept& kept) {
 // The target leaves near one query leaf, nearest first, their boxes in groups as in the index.
 template <typename T>
 struct Nearby {
-  static constexpr int kMost = 64;
+  static constexpr int kMost = 128;
   int count;
   T dist2[kMost];
   int64_t leaf[kMost];
