@@ -6,6 +6,7 @@
 # make test-slow   the tests that take minutes: ten million points, optima of large pairs
 # make test-pytorch3d   the operators against pytorch3d, which must be installed
 # make sanitize   the operators' tests under AddressSanitizer and UndefinedBehaviorSanitizer
+# make test-avx512   the operators' tests on the code for AVX-512, emulated where the processor lacks it
 # make fuzz    100 000 random calls of the operators against their reference (an hour on one core)
 # make gpu-check  on a machine with an NVIDIA GPU: build for it, test, sanitize, measure
 # make train   train the shipped models again from their configs (three and a half hours on one core)
@@ -15,7 +16,7 @@ TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
 NATIVE := CMakeLists.txt setup.py pyproject.toml $(wildcard csrc/* kernels/*/*)
 SHELL := /bin/bash
-.PHONY: demo test check wheel test-packaging test-slow test-pytorch3d sanitize fuzz train clean
+.PHONY: demo test check wheel test-packaging test-slow test-pytorch3d sanitize test-avx512 fuzz train clean
 
 demo: $(VENV)/.pcgen
 	$(BIN)/pcgen edit chair_tubular --set seat_height=0.55 -o out/edit-tubular
@@ -49,6 +50,9 @@ test-pytorch3d: $(VENV)/.pcgen-dev
 
 sanitize: $(VENV)/.pcgen-dev
 	tests/ops/sanitize.sh $(BIN)/python
+
+test-avx512: $(VENV)/.pcgen-dev
+	tests/ops/emulate_avx512.sh $(BIN)/python
 
 fuzz: $(VENV)/.pcgen-dev
 	PYTHONPATH=tests $(BIN)/python -m ops.fuzz --cases 100000
