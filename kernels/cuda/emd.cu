@@ -67,19 +67,14 @@ struct Pair {
   Shared& shared;
   int n;
   bool squared;
-  double* y[3];
-  double* x[3];
+  int stride;
+  double* planes;  // [6, stride] coordinates of x, then of y: pointers of their own would cost registers
   double* price;
   int32_t *owner, *target, *queue;
   int64_t bids = 0;
 
   __device__ Pair(Shared& shared, bool squared, int n, int64_t stride, char* memory)
-      : shared(shared), n(n), squared(squared) {
-    double* planes = reinterpret_cast<double*>(memory);
-    for (int axis = 0; axis < 3; ++axis) {
-      x[axis] = planes + axis * stride;
-      y[axis] = planes + (axis + 3) * stride;
-    }
+      : shared(shared), n(n), squared(squared), stride(int(stride)), planes(reinterpret_cast<double*>(memory)) {
     price = planes + 6 * stride;
     owner = reinterpret_cast<int32_t*>(planes + 7 * stride);
     target = owner + stride;
@@ -87,8 +82,11 @@ struct Pair {
   }
   static constexpr int64_t kBytesPerPoint = 7 * sizeof(double) + 3 * sizeof(int32_t);
 
+  __device__ double& x(int axis, int i) const { return planes[axis * stride + i]; }
+  __device__ double& y(int axis, int j) const { return planes[(axis + 3) * stride + j]; }
+
   __device__ double cost(int i, int j) const {
-    const double dx = x[0][i] - y[0][j], dy = x[1][i] - y[1][j], dz = x[2][i] - y[2][j];
+    const double dx = x(0, i) - y(0, j), dy = x(1, i) - y(1, j), dz = x(2, i) - y(2, j);
     const double dist2 = fused(dz, dz, fused(dy, dy, dx * dx));
     return squared ? dist2 : sqrt(dist2);
   }
@@ -120,8 +118,8 @@ struct Pair {
     double largest = 0;
     for (int i = threadIdx.x; i < 3 * n; i += kThreads) {
       const double a = double(from_x[i]), b = double(from_y[i]);
-      x[i % 3][i / 3] = a;
-      y[i % 3][i / 3] = b;
+      x(i % 3, i / 3) = a;
+      y(i % 3, i / 3) = b;
       const bool usable = fabs(a) < kLargestCoordinate && fabs(b) < kLargestCoordinate;  // false for NaN
       largest = usable ? largest : 1.0;
     }
@@ -134,8 +132,8 @@ struct Pair {
     for (int axis = 0; axis < 3; ++axis) {
       double high = -infinity<double>(), low = infinity<double>();
       for (int i = threadIdx.x; i < n; i += kThreads) {
-        high = max(high, max(x[axis][i], y[axis][i]));
-        low = min(low, min(x[axis][i], y[axis][i]));
+        high = max(high, max(x(axis, i), y(axis, i)));
+        low = min(low, min(x(axis, i), y(axis, i)));
       }
       const double side = greatest(high) + greatest(-low);
       dist2 += side * side;
@@ -315,7 +313,7 @@ struct Job {
 };
 
 template <typename T>
-__global__ void __launch_bounds__(kThreads) solve_pairs(Job<T> job) {
+__global__ void __launch_bounds__(kThreads, 1) solve_pairs(Job<T> job) {
   PCGEN_SHARED(Shared, shared);
   PCGEN_DYNAMIC_SHARED(char, dynamic);
   char* memory = job.plan.in_shared ? dynamic : job.workspace + blockIdx.x * job.plan.pair_bytes;

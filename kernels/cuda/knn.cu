@@ -19,8 +19,8 @@ struct Shared {
 // A thread holds a query and meets all targets. What is near enough only goes into a small buffer; when one thread's is
 // full, its whole warp sorts in what it has, because a warp pays for an insertion no matter how many lanes take part.
 template <typename T, int kDim, typename List>
-__global__ void __launch_bounds__(kThreads) search(DeviceClouds<T> queries, DeviceClouds<T> targets, int64_t batch,
-                                                   int64_t k, T radius2, DeviceNeighbors<T> out) {
+__global__ void __launch_bounds__(kThreads, 1) search(DeviceClouds<T> queries, DeviceClouds<T> targets, int64_t batch,
+                                                      int64_t k, T radius2, DeviceNeighbors<T> out) {
   using Memory = Shared<T, kDim>;
   PCGEN_SHARED(Memory, shared);
   const int64_t blocks_per_cloud = divide_up(queries.n, kThreads);

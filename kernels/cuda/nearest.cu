@@ -37,7 +37,7 @@ __device__ int64_t row_of(int64_t first, int r) {
 // Each thread holds some rows of x and meets all targets of its part, tile by tile; only minima are kept, because an
 // index costs as much as half a distance. It is found afterwards, in the chunk where the minimum fell.
 template <typename T, int kDim, bool kBoth>
-__global__ void __launch_bounds__(kThreads, 4)
+__global__ void __launch_bounds__(kThreads, sizeof(T) == 8 ? 3 : 4)
     search(DeviceClouds<T> x, DeviceClouds<T> y, NearestPlan plan, Partial<T> of_x, Partial<T> of_y) {
   constexpr int kR = kRows<T, kDim>;
   using Memory = Shared<T, kDim>;
@@ -173,7 +173,7 @@ __device__ void finish_point(const Side<T>& side, int64_t pair, int64_t i) {
 }
 
 template <typename T, int kDim>
-__global__ void __launch_bounds__(kThreads) finish(Side<T> of_x, Side<T> of_y, int64_t batch, bool both) {
+__global__ void __launch_bounds__(kThreads, 1) finish(Side<T> of_x, Side<T> of_y, int64_t batch, bool both) {
   const int64_t x_points = batch * of_x.own.n, points = x_points + (both ? batch * of_y.own.n : 0);
   for (int64_t k = int64_t(blockIdx.x) * kWarps + warp_id(); k < points; k += int64_t(gridDim.x) * kWarps) {
     if (k < x_points) {

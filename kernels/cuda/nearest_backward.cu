@@ -123,7 +123,7 @@ __global__ void __launch_bounds__(kSlice)
 // --- large clouds ---------------------------------------------------------------------------------------------------
 
 template <typename T>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)
     pull(BackwardPlan plan, const T* grad, const T* x, const T* y, const int64_t* index, T* grad_x) {
   const int64_t points = plan.batch * plan.n;
   for (int64_t i = int64_t(blockIdx.x) * kThreads + threadIdx.x; i < points; i += int64_t(gridDim.x) * kThreads) {

@@ -96,7 +96,8 @@ __global__ void __launch_bounds__(kThreads) make_keys(DeviceClouds<T> clouds, In
 
 // A warp writes one leaf, its points in the order of their indices, and its box.
 template <typename T>
-__global__ void __launch_bounds__(kThreads) fill_leaves(DeviceClouds<T> clouds, IndexPlan plan, SpatialIndex<T> out) {
+__global__ void __launch_bounds__(kThreads, 1)
+    fill_leaves(DeviceClouds<T> clouds, IndexPlan plan, SpatialIndex<T> out) {
   const int64_t slots = (out.layout.levels > 1 ? out.layout.level_begin[1] : out.layout.groups) * kFan;
   const int64_t warps = int64_t(gridDim.x) * (kThreads / kWarp);
   for (int64_t task = int64_t(blockIdx.x) * (kThreads / kWarp) + warp_id(); task < plan.batch * slots; task += warps) {
@@ -135,7 +136,7 @@ __global__ void __launch_bounds__(kThreads) fill_leaves(DeviceClouds<T> clouds, 
 
 // A thread makes one box of a level from the group below it.
 template <typename T>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)
     fill_level(SpatialIndex<T> out, int64_t batch, int level, int64_t below, int64_t slots) {
   for (int64_t task = int64_t(blockIdx.x) * kThreads + threadIdx.x; task < batch * slots;
        task += int64_t(gridDim.x) * kThreads) {

@@ -135,8 +135,8 @@ struct Search {
 };
 
 template <typename T, typename List>
-__global__ void __launch_bounds__(kThreads) search(SpatialIndex<T> queries, SpatialIndex<T> targets, int64_t batch,
-                                                   int64_t n, int64_t k, T radius2, DeviceNeighbors<T> out) {
+__global__ void __launch_bounds__(kThreads, 1) search(SpatialIndex<T> queries, SpatialIndex<T> targets, int64_t batch,
+                                                      int64_t n, int64_t k, T radius2, DeviceNeighbors<T> out) {
   PCGEN_SHARED(Shared<T>, shared);
   const int64_t leaves = queries.layout.leaves;
   for (int64_t task = int64_t(blockIdx.x) * kWarps + warp_id(); task < batch * leaves;

@@ -46,7 +46,9 @@ def mutants(request):
     """A library for each mutation that is tried."""
     build()
     wanted = {
-        item.callspec.params["name"] for item in request.session.items if item.function is test_mutation_is_caught
+        item.callspec.params["name"]
+        for item in request.session.items
+        if getattr(item, "function", None) is test_mutation_is_caught  # a doctest has none
     }
 
     def faulty(mutation):
