@@ -127,10 +127,10 @@ def cases(device: str = "cuda") -> Iterator[tuple[str, Case]]:
     yield "emd 32 x 2048", Case(lambda: earth_movers_distance(x, y), slow=True)
 
 
-def attempt(measure: Callable[[], float]) -> float | str:
+def attempt(measure: Callable[..., float], call: Callable[[], object], times: int) -> float | str:
     """A time, or why there is none."""
     try:
-        return measure()
+        return measure(call, times)
     except Exception as error:  # a peer may fail in any way, and the others are still to be timed
         return f"{type(error).__name__}: {error}"[:200]
 
@@ -146,13 +146,13 @@ def bench(quick: bool, deadline: float) -> dict[str, Any]:
             results[name] = {"ms": "no time left"}
             continue
         times = max(3, repeats // 5) if case.slow else repeats
-        row: dict[str, float | str] = {"ms": attempt(lambda: milliseconds(case.ours, times))}  # noqa: B023
+        row: dict[str, float | str] = {"ms": attempt(milliseconds, case.ours, times)}
         failed |= isinstance(row["ms"], str)
-        row["graph_ms"] = attempt(lambda: graph_milliseconds(case.ours, times))  # noqa: B023
+        row["graph_ms"] = attempt(graph_milliseconds, case.ours, times)
         row["floor_ms"] = 1e3 * floor(name, device)
         if name in TARGETS:
             row["target_ms"] = 1e3 * TARGETS[name]
-        row |= {f"{peer} ms": attempt(lambda: milliseconds(call, 3)) for peer, call in case.peers.items()}  # noqa: B023
+        row |= {f"{peer} ms": attempt(milliseconds, call, 3) for peer, call in case.peers.items()}
         results[name] = row
     limits = {"bytes_per_second": device.bytes, "slots_per_second": device.slots, "processors": device.processors}
     return {"ok": not failed, "limits": limits, "cases": results}
